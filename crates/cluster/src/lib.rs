@@ -1,0 +1,1 @@
+//! Nodes in one virtual time: the run loop, the control channel and the telemetry.

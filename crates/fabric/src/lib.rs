@@ -1,0 +1,2 @@
+//! Interconnection networks: topologies, routing, switching, routers, traffic and faults.
+#![forbid(unsafe_code)]

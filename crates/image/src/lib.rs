@@ -1,0 +1,1 @@
+//! Guest images made from Debian riscv64 packages.

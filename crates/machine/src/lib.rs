@@ -1,0 +1,1 @@
+//! One node of the multicomputer: a multi-hart RV64 machine.

@@ -1,0 +1,85 @@
+//! Errors in configuration files, shown with file, line, span and a way out.
+
+use crate::exit::{Exit, Failure};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::ops::Range;
+use std::path::Path;
+
+/// A place in a configuration text that is wrong.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// Byte range in the text.
+    pub(crate) span: Range<usize>,
+    /// What is wrong, in a line.
+    pub(crate) message: String,
+    /// What to do about it; empty when there is nothing to say.
+    pub(crate) help: String,
+}
+
+impl Problem {
+    /// Renders the problem against its text as a [`Failure`] with [`Exit::Config`].
+    pub(crate) fn failure(&self, path: &Path, text: &str) -> Failure {
+        let end = self.span.end.min(text.len());
+        let span = self.span.start.min(end)..end;
+        let name = path.display().to_string();
+        let mut report = vec![Level::ERROR.primary_title(self.message.as_str()).element(
+            Snippet::source(text).path(name.as_str()).annotation(AnnotationKind::Primary.span(span)),
+        )];
+        if !self.help.is_empty() {
+            report.push(
+                Level::HELP
+                    .secondary_title(self.help.as_str())
+                    .elements([] as [annotate_snippets::Element<'_>; 0]),
+            );
+        }
+        Failure { exit: Exit::Config, text: Renderer::plain().render(&report).to_string() }
+    }
+}
+
+/// The known word nearest to `word`, if one is near enough to be what was meant.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (edit_distance(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in characters.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_word_wins_and_far_words_do_not() {
+        assert_eq!(did_you_mean("hypercub", ["ring", "hypercube", "star"]), Some("hypercube"));
+        assert_eq!(did_you_mean("zzz", ["ring", "hypercube", "star"]), None);
+    }
+
+    #[test]
+    fn a_problem_names_file_line_and_help() {
+        let problem =
+            Problem { span: 4..7, message: "unknown key".into(), help: "did you mean `bar`?".into() };
+        let text = problem.failure(Path::new("x.toml"), "a=1\nbaz=2\n").text;
+        assert!(
+            text.contains("x.toml:2") && text.contains("unknown key") && text.contains("did you mean"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! `multivac`: a parallel computer in one command. One module a verb under [`verb`].
+
+mod diag;
+mod exit;
+mod tour;
+mod verb;
+
+use clap::Parser;
+
+/// A parallel computer in one command.
+#[derive(Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    verb: verb::Verb,
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    match cli.verb.run() {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The verbs of the command line, one module each.
+
+pub(crate) mod schedule;
+pub(crate) mod topology;
+pub(crate) mod tour;
+pub(crate) mod traffic;
+
+use crate::exit::{Exit, Failure};
+
+/// What `multivac` can be asked to do.
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Properties and drawing of an interconnection network.
+    Topology(topology::Args),
+    /// Synthetic traffic on a network: latency and throughput.
+    Traffic(traffic::Args),
+    /// Simulate scheduling policies on a workload: Gantt chart and metrics.
+    Schedule(schedule::Args),
+    /// The course, running: each concept in a picture, a number and a line.
+    Tour(tour::Args),
+}
+
+impl Verb {
+    /// Carries the verb out.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Verb::Topology(args) => args.run(),
+            Verb::Traffic(args) => args.run(),
+            Verb::Schedule(args) => args.run(),
+            Verb::Tour(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Scheduling, allocation and load-balancing policies as pure decisions.
+#![no_std]
+#![forbid(unsafe_code)]
