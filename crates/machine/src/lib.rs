@@ -1,1 +1,7 @@
 //! One node of the multicomputer: a multi-hart RV64 machine.
+
+pub mod dev;
+pub mod lines;
+pub mod privilege;
+pub mod ram;
+pub mod trap;

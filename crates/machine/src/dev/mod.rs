@@ -1,0 +1,26 @@
+//! The devices of the board. Each is plain state behind [`Device`]: it performs no I/O of its own, takes what it
+//! needs from a [`Context`], and leaves what it has to say in queues that the run loop empties.
+
+use crate::lines::Lines;
+use crate::ram::Ram;
+
+/// What a device may touch while it serves one access.
+pub struct Context<'a> {
+    /// Main memory, for DMA.
+    pub ram: &'a mut Ram,
+    /// The wires to the interrupt controllers and harts.
+    pub lines: &'a mut Lines,
+    /// The timebase counter now, in its own ticks.
+    pub mtime: u64,
+}
+
+/// A device on the bus.
+///
+/// Offsets are within the device's window, and `size` is 1, 2, 4 or 8 bytes; an access is naturally aligned.
+/// Whatever a guest reads or writes, a device neither panics nor does unbounded work.
+pub trait Device {
+    /// Answers a load; `None` makes it an access fault.
+    fn read(&mut self, offset: u64, size: u8, context: &mut Context<'_>) -> Option<u64>;
+    /// Takes a store; `None` makes it an access fault.
+    fn write(&mut self, offset: u64, size: u8, value: u64, context: &mut Context<'_>) -> Option<()>;
+}

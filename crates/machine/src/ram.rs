@@ -1,0 +1,250 @@
+//! The node's main memory, and the marks that keep caches of it honest.
+//!
+//! Every engine caches what it read: decoded code, and translations derived from page tables. So each page
+//! carries two marks, [`Mark::CODE`] and [`Mark::TABLE`]. A store to a marked page, by a hart or by DMA, goes
+//! through [`Ram::write`], which notes what the engines must drop:
+//! - code: the page is queued in [`Ram::take_stale_code`] and its mark cleared;
+//! - tables: a store over a valid page-table entry advances [`Ram::mapping_generation`], which clears all
+//!   table marks at once (nothing derived from any table is in a cache of the new generation).
+//!
+//! Invariant: marks and generations are not simulated state; they are in no digest and no snapshot.
+
+use memmap2::MmapMut;
+
+/// Where main memory begins in the physical address space.
+pub const RAM_BASE: u64 = 0x8000_0000;
+/// Bytes in a base page.
+pub const PAGE_BYTES: u64 = 4096;
+/// Address bits within a base page.
+pub const PAGE_SHIFT: u32 = 12;
+
+/// Why a page's stores take the slow path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// Some engine holds decoded instructions of the page.
+    code: bool,
+    /// The mapping generation in which a walk last read the page; 0 is never.
+    table: u32,
+}
+
+/// Main memory.
+///
+/// Invariant: its length is a multiple of [`PAGE_BYTES`], and every access is checked against it.
+#[derive(Debug)]
+pub struct Ram {
+    bytes: MmapMut,
+    marks: Vec<Mark>,
+    generation: u32,
+    watch_generation: u64,
+    stale_code: Vec<u32>,
+}
+
+impl Ram {
+    /// Zeroed memory of `size` bytes (rounded up to a page), committed by the host as it is touched.
+    ///
+    /// Errors: the host's, when it refuses the mapping.
+    pub fn new(size: u64) -> std::io::Result<Ram> {
+        let pages = usize::try_from(size.div_ceil(PAGE_BYTES)).map_err(std::io::Error::other)?;
+        let length =
+            pages.checked_mul(1 << PAGE_SHIFT).ok_or_else(|| std::io::Error::other("memory size"))?;
+        let bytes = memmap2::MmapOptions::new().len(length).no_reserve_swap().map_anon()?;
+        Ok(Ram {
+            bytes,
+            marks: vec![Mark::default(); pages],
+            generation: 1,
+            watch_generation: 0,
+            stale_code: Vec::new(),
+        })
+    }
+
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// One past the last physical address.
+    pub fn end(&self) -> u64 {
+        RAM_BASE + self.size()
+    }
+
+    /// Whether `length` bytes at physical address `pa` lie in memory.
+    pub fn contains(&self, pa: u64, length: u64) -> bool {
+        self.range(pa, length).is_some()
+    }
+
+    /// The bytes at `pa`, or `None` when they are not all in memory.
+    pub fn slice(&self, pa: u64, length: u64) -> Option<&[u8]> {
+        self.range(pa, length).map(|range| &self.bytes[range])
+    }
+
+    /// Reads `N` bytes at `pa`, or `None` when they are not all in memory.
+    #[inline]
+    pub fn read<const N: usize>(&self, pa: u64) -> Option<[u8; N]> {
+        let start = usize::try_from(pa.wrapping_sub(RAM_BASE)).ok()?;
+        self.bytes.get(start..)?.first_chunk::<N>().copied()
+    }
+
+    /// Reads a naturally sized little-endian value of `bytes` (1, 2, 4 or 8) at `pa`.
+    #[inline]
+    pub fn load(&self, pa: u64, bytes: u64) -> Option<u64> {
+        match bytes {
+            1 => self.read(pa).map(|b| u64::from(u8::from_le_bytes(b))),
+            2 => self.read(pa).map(|b| u64::from(u16::from_le_bytes(b))),
+            4 => self.read(pa).map(|b| u64::from(u32::from_le_bytes(b))),
+            _ => self.read(pa).map(u64::from_le_bytes),
+        }
+    }
+
+    /// Stores `data` at `pa` for a hart, a device or a loader, keeping the marks; `None` when it does not fit.
+    pub fn write(&mut self, pa: u64, data: &[u8]) -> Option<()> {
+        let range = self.range(pa, data.len() as u64)?;
+        let first = range.start >> PAGE_SHIFT;
+        let last = range.end.saturating_sub(1).max(range.start) >> PAGE_SHIFT;
+        for page in first..=last.min(self.marks.len().saturating_sub(1)) {
+            let mark = self.marks[page];
+            if mark.code {
+                self.marks[page].code = false;
+                self.stale_code.push(u32::try_from(page).unwrap_or(u32::MAX));
+                self.watch_generation += 1;
+            }
+            if mark.table == self.generation && self.covers_valid_entry(&range, page) {
+                self.drop_translations();
+            }
+        }
+        self.bytes[range].copy_from_slice(data);
+        Some(())
+    }
+
+    /// Stores to a page that carries no mark, as [`Ram::is_marked`] told; faster than [`Ram::write`].
+    #[inline]
+    pub fn write_unmarked<const N: usize>(&mut self, offset: usize, data: [u8; N]) {
+        self.bytes[offset..offset + N].copy_from_slice(&data);
+    }
+
+    /// Reads at a byte offset from [`RAM_BASE`] that a translation vouched for.
+    ///
+    /// Panics: when the offset is out of memory, a broken invariant of the translation cache.
+    #[inline]
+    pub fn read_at<const N: usize>(&self, offset: usize) -> [u8; N] {
+        let mut out = [0; N];
+        out.copy_from_slice(&self.bytes[offset..offset + N]);
+        out
+    }
+
+    /// Whether stores to the page of `pa` must go through [`Ram::write`].
+    pub fn is_marked(&self, pa: u64) -> bool {
+        self.page_of(pa).is_none_or(|page| {
+            let mark = self.marks[page];
+            mark.code || mark.table == self.generation
+        })
+    }
+
+    /// Marks the page of `pa` as holding decoded code; true when it was not marked before (engines then drop
+    /// the write permissions that they cached).
+    pub fn mark_code(&mut self, pa: u64) -> bool {
+        let Some(page) = self.page_of(pa) else { return false };
+        let fresh = !self.marks[page].code;
+        self.marks[page].code = true;
+        self.watch_generation += u64::from(fresh);
+        fresh
+    }
+
+    /// Marks the page of `pa` as read by a page-table walk.
+    pub fn mark_table(&mut self, pa: u64) {
+        let Some(page) = self.page_of(pa) else { return };
+        if self.marks[page].table != self.generation {
+            self.marks[page].table = self.generation;
+            self.watch_generation += 1;
+        }
+    }
+
+    /// Advances whenever a translation that some engine cached may no longer be what a walk would find.
+    pub fn mapping_generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Advances whenever a page gains a mark or code goes stale: cached permissions to store are then void.
+    pub fn watch_generation(&self) -> u64 {
+        self.watch_generation
+    }
+
+    /// Declares every cached translation void.
+    pub fn drop_translations(&mut self) {
+        if self.generation == u32::MAX {
+            self.marks.iter_mut().for_each(|mark| mark.table = 0);
+            self.generation = 0;
+        }
+        self.generation += 1;
+    }
+
+    /// The pages (indices from [`RAM_BASE`]) whose decoded code was stored over since the last call.
+    pub fn take_stale_code(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.stale_code)
+    }
+
+    /// Whether [`Ram::take_stale_code`] has something to give.
+    pub fn has_stale_code(&self) -> bool {
+        !self.stale_code.is_empty()
+    }
+
+    /// All of memory, for the digest and for snapshots.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn page_of(&self, pa: u64) -> Option<usize> {
+        let page = usize::try_from(pa.wrapping_sub(RAM_BASE) >> PAGE_SHIFT).ok()?;
+        (page < self.marks.len()).then_some(page)
+    }
+
+    fn range(&self, pa: u64, length: u64) -> Option<std::ops::Range<usize>> {
+        let start = usize::try_from(pa.checked_sub(RAM_BASE)?).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        (end <= self.bytes.len()).then_some(start..end)
+    }
+
+    /// Whether a store to `range` covers, within `page`, a page-table entry that is valid now.
+    fn covers_valid_entry(&self, range: &std::ops::Range<usize>, page: usize) -> bool {
+        let first = range.start.max(page << PAGE_SHIFT) & !7;
+        let last = range.end.min((page + 1) << PAGE_SHIFT);
+        (first..last).step_by(8).any(|entry| self.bytes[entry] & 1 != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accesses_outside_are_refused() {
+        let mut ram = Ram::new(8192).unwrap();
+        assert_eq!(ram.read::<8>(RAM_BASE + 8185), None);
+        assert_eq!(ram.read::<1>(RAM_BASE - 1), None);
+        assert_eq!(ram.write(RAM_BASE + 8190, &[0; 4]), None);
+        assert_eq!(ram.slice(u64::MAX, 2), None);
+        assert_eq!(ram.write(RAM_BASE + 8184, &7u64.to_le_bytes()), Some(()));
+        assert_eq!(ram.load(RAM_BASE + 8184, 8), Some(7));
+    }
+
+    #[test]
+    fn a_store_over_code_is_noted_once() {
+        let mut ram = Ram::new(8192).unwrap();
+        assert!(ram.mark_code(RAM_BASE + 4096));
+        assert!(!ram.mark_code(RAM_BASE + 4100));
+        ram.write(RAM_BASE + 4094, &[1, 2, 3, 4]).unwrap();
+        ram.write(RAM_BASE + 4096, &[1]).unwrap();
+        assert_eq!(ram.take_stale_code(), [1]);
+    }
+
+    #[test]
+    fn only_a_store_over_a_valid_entry_drops_translations() {
+        let mut ram = Ram::new(8192).unwrap();
+        let before = ram.mapping_generation();
+        ram.mark_table(RAM_BASE);
+        ram.write(RAM_BASE + 8, &1u64.to_le_bytes()).unwrap();
+        assert_eq!(ram.mapping_generation(), before);
+        ram.write(RAM_BASE + 12, &[9]).unwrap();
+        assert_eq!(ram.mapping_generation(), before + 1);
+        assert!(!ram.is_marked(RAM_BASE));
+    }
+}
