@@ -1,7 +1,10 @@
 //! One node of the multicomputer: a multi-hart RV64 machine.
 
+pub mod board;
+pub mod bus;
 pub mod dev;
 pub mod lines;
 pub mod privilege;
 pub mod ram;
+pub mod state;
 pub mod trap;

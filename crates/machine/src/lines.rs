@@ -1,5 +1,7 @@
 //! The wires between devices, interrupt controllers and harts.
 
+use crate::state_fields;
+
 /// Bits of `mip` that hardware drives.
 pub mod mip {
     /// Supervisor software interrupt.
@@ -30,23 +32,28 @@ pub struct Lines {
     /// Level of each PLIC source (bit n is source n; source 0 does not exist).
     pub sources: u128,
     /// Per hart: `MSIP`, `MTIP`, `MEIP`, `SEIP` as driven from outside the hart.
-    pub level: Vec<u64>,
+    pub level: Box<[u64]>,
     /// Per hart: `SSIP` was raised from outside (ACLINT SSWI, SBI); the hart takes it over into its own `mip`.
-    pub raise_ssip: Vec<bool>,
-    /// Per hart: `mtimecmp`, the tick at which `MTIP` is due.
-    pub mtimecmp: Vec<u64>,
+    pub raise_ssip: Box<[bool]>,
+    /// Per hart: the tick of the node's timebase at which `MTIP` is due.
+    pub mtimecmp: Box<[u64]>,
+    /// What a guest that wrote `mtime` added to the node's timebase: the `time` CSR reads the sum (wrapping).
+    pub mtime_offset: u64,
     /// Something above changed since the run loop last looked.
     pub changed: bool,
 }
+
+state_fields!(Lines { sources, level, raise_ssip, mtimecmp, mtime_offset, changed });
 
 impl Lines {
     /// All wires low, no timer set.
     pub fn new(harts: usize) -> Lines {
         Lines {
             sources: 0,
-            level: vec![0; harts],
-            raise_ssip: vec![false; harts],
-            mtimecmp: vec![u64::MAX; harts],
+            level: vec![0; harts].into(),
+            raise_ssip: vec![false; harts].into(),
+            mtimecmp: vec![u64::MAX; harts].into(),
+            mtime_offset: 0,
             changed: false,
         }
     }
