@@ -4,6 +4,7 @@ pub mod board;
 pub mod bus;
 pub mod dev;
 pub mod lines;
+pub mod mmu;
 pub mod privilege;
 pub mod ram;
 pub mod state;

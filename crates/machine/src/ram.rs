@@ -5,7 +5,9 @@
 //! through [`Ram::write`], which notes what the engines must drop:
 //! - code: the page is queued in [`Ram::take_stale_code`] and its mark cleared;
 //! - tables: a store over a valid page-table entry advances [`Ram::mapping_generation`], which clears all
-//!   table marks at once (nothing derived from any table is in a cache of the new generation).
+//!   table marks at once (nothing derived from any table is in a cache of the new generation). A store that
+//!   leaves the entry as it is, or only sets A or D of a leaf, does not: a translation is derived only from a
+//!   leaf with A set, and carries the permission to store only when D was set, so it stays true.
 //!
 //! Invariant: marks and generations are not simulated state; they are in no digest and no snapshot.
 
@@ -17,6 +19,11 @@ pub const RAM_BASE: u64 = 0x8000_0000;
 pub const PAGE_BYTES: u64 = 4096;
 /// Address bits within a base page.
 pub const PAGE_SHIFT: u32 = 12;
+
+/// Bits of a page-table entry: V; any of R, W, X; A and D.
+const VALID: u64 = 1;
+const LEAF: u64 = 0xe;
+const ACCESSED_DIRTY: u64 = 0xc0;
 
 /// Why a page's stores take the slow path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +114,7 @@ impl Ram {
                 self.stale_code.push(u32::try_from(page).unwrap_or(u32::MAX));
                 self.watch_generation += 1;
             }
-            if mark.table == self.generation && self.covers_valid_entry(&range, page) {
+            if mark.table == self.generation && self.takes_from_entry(&range, page, data) {
                 self.drop_translations();
             }
         }
@@ -129,6 +136,12 @@ impl Ram {
         let mut out = [0; N];
         out.copy_from_slice(&self.bytes[offset..offset + N]);
         out
+    }
+
+    /// Replaces the page-table entry `old` at `pa` by `new`, which only sets A and D bits: a page-table walk's
+    /// own store. False when the entry is not `old`.
+    pub fn update_table_entry(&mut self, pa: u64, old: u64, new: u64) -> bool {
+        self.load(pa, 8) == Some(old) && self.write(pa, &new.to_le_bytes()).is_some()
     }
 
     /// Whether stores to the page of `pa` must go through [`Ram::write`].
@@ -203,11 +216,24 @@ impl Ram {
         (end <= self.bytes.len()).then_some(start..end)
     }
 
-    /// Whether a store to `range` covers, within `page`, a page-table entry that is valid now.
-    fn covers_valid_entry(&self, range: &std::ops::Range<usize>, page: usize) -> bool {
+    /// Whether a store of `data` to `range` changes, within `page`, a page-table entry that is valid now, other
+    /// than by setting A or D of a leaf.
+    fn takes_from_entry(&self, range: &std::ops::Range<usize>, page: usize, data: &[u8]) -> bool {
         let first = range.start.max(page << PAGE_SHIFT) & !7;
         let last = range.end.min((page + 1) << PAGE_SHIFT);
-        (first..last).step_by(8).any(|entry| self.bytes[entry] & 1 != 0)
+        (first..last).step_by(8).any(|at| {
+            let old: [u8; 8] = self.read_at(at);
+            let mut new = old;
+            for (byte, place) in new.iter_mut().zip(at..) {
+                if range.contains(&place) {
+                    *byte = data[place - range.start];
+                }
+            }
+            let (old, new) = (u64::from_le_bytes(old), u64::from_le_bytes(new));
+            let leaf = old & LEAF != 0;
+            let gained = if leaf { ACCESSED_DIRTY & new } else { 0 };
+            old & VALID != 0 && old | gained != new
+        })
     }
 }
 
@@ -234,6 +260,26 @@ mod tests {
         ram.write(RAM_BASE + 4094, &[1, 2, 3, 4]).unwrap();
         ram.write(RAM_BASE + 4096, &[1]).unwrap();
         assert_eq!(ram.take_stale_code(), [1]);
+    }
+
+    #[test]
+    fn setting_accessed_and_dirty_of_a_leaf_drops_nothing() {
+        let mut ram = Ram::new(8192).unwrap();
+        let entries = [0x1fu64, 0x01, 0xdf];
+        for (entry, at) in entries.iter().zip((RAM_BASE..).step_by(8)) {
+            ram.write(at, &entry.to_le_bytes()).unwrap();
+        }
+        ram.mark_table(RAM_BASE);
+        let before = ram.mapping_generation();
+        assert!(ram.update_table_entry(RAM_BASE, 0x1f, 0xdf));
+        assert!(!ram.update_table_entry(RAM_BASE, 0x1f, 0xdf), "it is another entry now");
+        ram.write(RAM_BASE + 16, &[0xdf]).unwrap();
+        assert_eq!(ram.mapping_generation(), before);
+        ram.write(RAM_BASE + 8, &[0x41]).unwrap();
+        assert_eq!(ram.mapping_generation(), before + 1, "A is reserved in a pointer to a table");
+        ram.mark_table(RAM_BASE);
+        ram.write(RAM_BASE + 16, &[0x9f]).unwrap();
+        assert_eq!(ram.mapping_generation(), before + 2, "clearing A takes something away");
     }
 
     #[test]

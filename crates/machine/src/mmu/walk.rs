@@ -1,0 +1,291 @@
+//! The walk: one stage over page tables in physical memory, and two stages, one under the other.
+//!
+//! The second stage translates every address that the first stage uses: those of its page-table entries, and
+//! the one it arrives at.
+
+use super::memory::TableMemory;
+use super::mode::{self, Mode};
+use super::pte::{self, Features, Meaning};
+use super::{
+    Access, ENVCFG_ADUE, ENVCFG_PBMTE, Env, PHYSICAL_BITS, Perms, Request, Steps, Translation, Want,
+};
+use crate::privilege::Privilege;
+
+/// `tinst` of a guest-page fault on reading a first-stage entry.
+const PSEUDO_READ: u64 = 0x3000;
+/// `tinst` of a guest-page fault on updating a first-stage entry.
+const PSEUDO_WRITE: u64 = 0x3020;
+const ENTRY_BYTES: u64 = 8;
+
+/// Why a walk did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The first stage refuses.
+    Page,
+    /// Memory or PMP refuses.
+    Access,
+    /// The second stage refuses.
+    Guest {
+        /// The guest physical address that it was asked for.
+        gpa: u64,
+        /// What `tinst` shows: 0 for the access itself.
+        pseudoinstruction: u64,
+    },
+}
+
+/// Which table a step of a walk reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The table of `satp`.
+    Single,
+    /// The table of `vsatp`, at guest physical addresses.
+    First,
+    /// The table of `hgatp`.
+    Second,
+}
+
+/// One page-table entry read in a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The table it is in.
+    pub stage: Stage,
+    /// Its level; 0 is the last.
+    pub level: u32,
+    /// The address being translated by this stage.
+    pub address: u64,
+    /// Its index in the table.
+    pub index: u64,
+    /// Its address as the stage knows it: guest physical in the first stage of two.
+    pub entry_address: u64,
+    /// Its value; `None` when it could not be read.
+    pub value: Option<u64>,
+    /// What it says.
+    pub meaning: Meaning,
+}
+
+/// Watches a walk.
+pub(super) trait Observer {
+    /// Sees one step.
+    fn step(&mut self, step: Step);
+}
+
+/// Watches nothing.
+pub(super) struct Silent;
+
+impl Observer for Silent {
+    #[inline(always)]
+    fn step(&mut self, _step: Step) {}
+}
+
+/// Where a stage arrived.
+#[derive(Clone, Copy)]
+struct Arrival {
+    address: u64,
+    shift: u32,
+    perms: Perms,
+}
+
+/// One stage's table.
+#[derive(Clone, Copy)]
+struct Table {
+    stage: Stage,
+    mode: Mode,
+    root: u64,
+    features: Features,
+}
+
+impl Table {
+    fn new(stage: Stage, register: u64, envcfg: u64) -> Table {
+        Table {
+            stage,
+            mode: Mode::of(register).unwrap_or(Mode::Bare),
+            root: mode::root_address(register),
+            features: Features {
+                update: envcfg & ENVCFG_ADUE != 0,
+                memory_types: envcfg & ENVCFG_PBMTE != 0,
+            },
+        }
+    }
+
+    /// Whether the stage's addresses include `address`.
+    fn covers(&self, address: u64) -> bool {
+        let bits = self.mode.address_bits();
+        match self.stage {
+            Stage::Second => address >> (bits + 2) == 0,
+            // The bits above must all equal the topmost one.
+            _ => {
+                let unused = 64 - bits;
+                (address << unused).cast_signed() >> unused == address.cast_signed()
+            }
+        }
+    }
+
+    fn index(&self, address: u64, level: u32) -> u64 {
+        let root_of_second = self.stage == Stage::Second && level + 1 == self.mode.levels();
+        let bits = if root_of_second { 11 } else { 9 };
+        address >> (12 + 9 * level) & ((1 << bits) - 1)
+    }
+}
+
+/// A walk in progress.
+pub(super) struct Walker<'a, M, O> {
+    env: &'a Env<'a>,
+    memory: &'a mut M,
+    observer: &'a mut O,
+    steps: Steps,
+}
+
+impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
+    pub(super) fn new(env: &'a Env<'a>, memory: &'a mut M, observer: &'a mut O) -> Walker<'a, M, O> {
+        Walker { env, memory, observer, steps: Steps::default() }
+    }
+
+    /// One stage: from `address` through `table`; Bare passes it on.
+    fn stage(&mut self, table: Table, address: u64, want: &Want) -> Result<Arrival, Fault> {
+        if table.mode == Mode::Bare {
+            return Ok(Arrival { address, shift: PHYSICAL_BITS, perms: Perms::ALL });
+        }
+        let refused = match table.stage {
+            Stage::Second => Fault::Guest { gpa: address, pseudoinstruction: 0 },
+            _ => Fault::Page,
+        };
+        if !table.covers(address) {
+            return Err(refused);
+        }
+        // An entry that changes while it is being updated sends the walk back to the root; each time round
+        // it has gained a bit, so this ends.
+        loop {
+            if let Some(arrival) = self.descend(table, address, want, refused)? {
+                return Ok(arrival);
+            }
+        }
+    }
+
+    /// One descent from the root; `None` when the leaf changed under the update of its A and D bits.
+    fn descend(
+        &mut self,
+        table: Table,
+        address: u64,
+        want: &Want,
+        refused: Fault,
+    ) -> Result<Option<Arrival>, Fault> {
+        let mut base = table.root;
+        for level in (0..table.mode.levels()).rev() {
+            let index = table.index(address, level);
+            let entry_address = base + index * ENTRY_BYTES;
+            let read = self.read(table.stage, entry_address);
+            let meaning = match read {
+                Ok(entry) => pte::judge(entry, level, want, table.features),
+                Err(_) => Meaning::Unreadable,
+            };
+            let stage = table.stage;
+            let value = read.ok();
+            self.observer.step(Step { stage, level, address, index, entry_address, value, meaning });
+            let entry = read?;
+            match meaning {
+                Meaning::Table { next } => base = next,
+                Meaning::Leaf { base, shift, perms, missing } => {
+                    if missing != 0 && !self.update(stage, entry_address, entry, entry | missing)? {
+                        return Ok(None);
+                    }
+                    let offset = address & ((1 << shift) - 1);
+                    return Ok(Some(Arrival { address: base | offset, shift, perms }));
+                }
+                _ => return Err(refused),
+            }
+        }
+        Err(refused)
+    }
+
+    /// Reads an entry of `stage`'s table; a first-stage entry of two is itself translated.
+    fn read(&mut self, stage: Stage, address: u64) -> Result<u64, Fault> {
+        let pa = match stage {
+            Stage::First => self.implicit(address, Access::Load)?,
+            _ => address,
+        };
+        match stage {
+            Stage::Second => self.steps.second += 1,
+            _ => self.steps.first += 1,
+        }
+        self.guard(pa, Access::Load)?;
+        self.memory.read_entry(pa).ok_or(Fault::Access)
+    }
+
+    /// Sets A and D bits of an entry of `stage`'s table; false when it changed meanwhile.
+    fn update(&mut self, stage: Stage, address: u64, old: u64, new: u64) -> Result<bool, Fault> {
+        let pa = match stage {
+            Stage::First => self.implicit(address, Access::Store)?,
+            _ => address,
+        };
+        self.guard(pa, Access::Store)?;
+        Ok(self.memory.update_entry(pa, old, new))
+    }
+
+    /// Walks access page tables as supervisor mode does.
+    fn guard(&self, pa: u64, access: Access) -> Result<(), Fault> {
+        let allowed =
+            pa >> PHYSICAL_BITS == 0 && self.env.pmp.allows(pa, ENTRY_BYTES, access, Privilege::Supervisor);
+        if allowed { Ok(()) } else { Err(Fault::Access) }
+    }
+
+    /// The second stage on behalf of a first-stage entry at `gpa`.
+    fn implicit(&mut self, gpa: u64, access: Access) -> Result<u64, Fault> {
+        let want = Want { access, user: true, sum: false, mxr: false, execute_to_read: false };
+        match self.second(gpa, &want) {
+            Ok(arrival) => Ok(arrival.address),
+            Err(Fault::Guest { gpa, .. }) => Err(Fault::Guest {
+                gpa,
+                pseudoinstruction: if access == Access::Store { PSEUDO_WRITE } else { PSEUDO_READ },
+            }),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The second stage; it treats every access as a user's.
+    fn second(&mut self, gpa: u64, want: &Want) -> Result<Arrival, Fault> {
+        let table = Table::new(Stage::Second, self.env.hgatp, self.env.menvcfg);
+        self.stage(table, gpa, want)
+    }
+}
+
+/// The whole translation of `request`.
+pub(super) fn run<M: TableMemory, O: Observer>(
+    walker: &mut Walker<'_, M, O>,
+    request: &Request,
+) -> Result<Translation, Fault> {
+    let env = walker.env;
+    let bare = Arrival { address: request.va, shift: PHYSICAL_BITS, perms: Perms::ALL };
+    let mut want = Want {
+        access: request.access,
+        user: request.privilege == Privilege::User,
+        sum: request.sum,
+        mxr: request.mxr,
+        execute_to_read: request.hlvx,
+    };
+    let (arrival, gpa) = if request.virt {
+        want.sum = request.vs_sum;
+        want.mxr |= request.vs_mxr;
+        // What `menvcfg` withholds reads as zero in `henvcfg`.
+        let table = Table::new(Stage::First, env.vsatp, env.henvcfg & env.menvcfg);
+        let first = walker.stage(table, request.va, &want)?;
+        want = Want { user: true, mxr: request.mxr, ..want };
+        let second = walker.second(first.address, &want)?;
+        let both = Arrival {
+            address: second.address,
+            shift: first.shift.min(second.shift),
+            perms: first.perms.and(second.perms),
+        };
+        (both, Some(first.address))
+    } else if request.privilege == Privilege::Machine {
+        (bare, None)
+    } else {
+        let table = Table::new(Stage::Single, env.satp, env.menvcfg);
+        (walker.stage(table, request.va, &want)?, None)
+    };
+    let pa = arrival.address;
+    if pa >> PHYSICAL_BITS != 0 || !env.pmp.allows(pa, request.bytes, request.access, request.privilege) {
+        return Err(Fault::Access);
+    }
+    let (shift, allowed) = env.pmp.uniform(pa, arrival.shift, request.privilege);
+    Ok(Translation { pa, shift, perms: arrival.perms.and(allowed), gpa, steps: walker.steps })
+}
