@@ -18,8 +18,8 @@ use memory::TableMemory;
 use pmp::Pmp;
 use walk::{Fault, Walker};
 
-/// Bits of a physical address.
-pub const PHYSICAL_BITS: u32 = 56;
+pub use isa::pte::PHYSICAL_BITS;
+pub use mode::{hgatp_write, satp_write};
 
 /// What an instruction does at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

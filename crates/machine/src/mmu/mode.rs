@@ -1,59 +1,10 @@
 //! Translation modes and the registers that choose them.
 
-use super::PHYSICAL_BITS;
+pub use isa::pte::Mode;
 
-/// How one stage translates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Addresses pass unchanged.
-    Bare,
-    /// Three levels (Sv39, Sv39x4).
-    Sv39,
-    /// Four levels (Sv48, Sv48x4).
-    Sv48,
-    /// Five levels (Sv57, Sv57x4).
-    Sv57,
-}
-
-impl Mode {
-    /// The mode that `satp`, `vsatp` or `hgatp` chooses; `None` for an encoding that is not supported.
-    pub fn of(register: u64) -> Option<Mode> {
-        match register >> 60 {
-            0 => Some(Mode::Bare),
-            8 => Some(Mode::Sv39),
-            9 => Some(Mode::Sv48),
-            10 => Some(Mode::Sv57),
-            _ => None,
-        }
-    }
-
-    /// Levels of the page table; 0 for Bare.
-    pub fn levels(self) -> u32 {
-        match self {
-            Mode::Bare => 0,
-            Mode::Sv39 => 3,
-            Mode::Sv48 => 4,
-            Mode::Sv57 => 5,
-        }
-    }
-
-    /// Bits of a virtual address of the first stage; the second stage translates two more.
-    pub fn address_bits(self) -> u32 {
-        match self {
-            Mode::Bare => PHYSICAL_BITS,
-            _ => 12 + 9 * self.levels(),
-        }
-    }
-
-    /// The name that the specification gives it in the first stage.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Bare => "Bare",
-            Mode::Sv39 => "Sv39",
-            Mode::Sv48 => "Sv48",
-            Mode::Sv57 => "Sv57",
-        }
-    }
+/// The mode that `satp`, `vsatp` or `hgatp` chooses; `None` for an encoding that is not supported.
+pub fn of(register: u64) -> Option<Mode> {
+    Mode::from_field(register >> 60)
 }
 
 /// The address of the root table that `satp`, `vsatp` or `hgatp` names.
@@ -75,7 +26,7 @@ pub fn vmid(register: u64) -> u16 {
 ///
 /// Source: RISC-V Privileged Architecture, "Supervisor Address Translation and Protection Register".
 pub fn satp_write(old: u64, new: u64) -> u64 {
-    if Mode::of(new).is_some() { new } else { old }
+    if of(new).is_some() { new } else { old }
 }
 
 /// What `hgatp` holds after a write: an unsupported mode keeps the old one, the other fields are written; the
@@ -85,7 +36,7 @@ pub fn satp_write(old: u64, new: u64) -> u64 {
 pub fn hgatp_write(old: u64, new: u64) -> u64 {
     const MODE: u64 = 0xf << 60;
     const FIELDS: u64 = 0x3fff << 44 | ((1 << 44) - 1) & !3;
-    let mode = if Mode::of(new).is_some() { new } else { old };
+    let mode = if of(new).is_some() { new } else { old };
     mode & MODE | new & FIELDS
 }
 

@@ -7,6 +7,7 @@
 
 use super::{Access, PHYSICAL_BITS, Perms};
 use crate::privilege::Privilege;
+use crate::state::{Source, State, StateError};
 
 const READ: u8 = 1 << 0;
 const WRITE: u8 = 1 << 1;
@@ -84,22 +85,13 @@ impl Pmp {
         pmp
     }
 
-    /// Rebuilds the state from the registers that a snapshot holds.
-    pub fn from_registers(config: [u8; Pmp::ENTRIES], address: [u64; Pmp::ENTRIES]) -> Pmp {
-        let mut pmp = Pmp::new();
-        pmp.config = config;
-        pmp.address = address;
-        pmp.derive();
-        pmp
-    }
-
-    /// The registers: one configuration byte and one address an entry.
-    pub fn registers(&self) -> (&[u8; Pmp::ENTRIES], &[u64; Pmp::ENTRIES]) {
-        (&self.config, &self.address)
+    /// The registers as words, for digests: the configuration bytes, then the addresses.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        self.config.iter().map(|config| u64::from(*config)).chain(self.address)
     }
 
     /// Reads the CSR `pmpcfgN` for an even `N`.
-    pub fn read_config(&self, register: usize) -> u64 {
+    pub fn read_cfg(&self, register: usize) -> u64 {
         let mut bytes = [0; 8];
         for (byte, entry) in bytes.iter_mut().zip(register * 4..) {
             *byte = self.config.get(entry).copied().unwrap_or(0);
@@ -110,7 +102,7 @@ impl Pmp {
     /// Writes the CSR `pmpcfgN` for an even `N`; true when something changed (cached translations are void).
     ///
     /// Locked entries keep their byte; the reserved combination of W without R becomes neither.
-    pub fn write_config(&mut self, register: usize, value: u64) -> bool {
+    pub fn write_cfg(&mut self, register: usize, value: u64) -> bool {
         let before = self.config;
         for (byte, entry) in value.to_le_bytes().into_iter().zip(register * 4..) {
             let Some(config) = self.config.get_mut(entry) else { break };
@@ -123,14 +115,14 @@ impl Pmp {
     }
 
     /// Reads the CSR `pmpaddrN`.
-    pub fn read_address(&self, register: usize) -> u64 {
+    pub fn read_addr(&self, register: usize) -> u64 {
         self.address.get(register).copied().unwrap_or(0)
     }
 
     /// Writes the CSR `pmpaddrN`; true when something changed (cached translations are void).
     ///
     /// Ignored when the entry is locked, or the next one is locked and takes this one as its lower bound.
-    pub fn write_address(&mut self, register: usize, value: u64) -> bool {
+    pub fn write_addr(&mut self, register: usize, value: u64) -> bool {
         let locked = |entry: usize| self.config.get(entry).is_some_and(|config| config & LOCKED != 0);
         let bounds_locked = locked(register + 1)
             && self.config.get(register + 1).is_some_and(|c| Matching::of(*c) == Matching::TopOfRange);
@@ -219,6 +211,22 @@ impl Pmp {
     }
 }
 
+impl State for Pmp {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.config.save(sink);
+        self.address.save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        self.config.restore(source)?;
+        self.address.restore(source)?;
+        self.config.iter_mut().for_each(|config| *config = legal(*config));
+        self.address.iter_mut().for_each(|address| *address &= ADDRESS_MASK);
+        self.derive();
+        Ok(())
+    }
+}
+
 fn legal(config: u8) -> u8 {
     let config = config & !RESERVED;
     if config & (READ | WRITE) == WRITE { config & !WRITE } else { config }
@@ -238,12 +246,12 @@ mod tests {
     fn pmp(entries: &[(u8, u64)]) -> Pmp {
         let mut pmp = Pmp::new();
         for (index, &(_, address)) in entries.iter().enumerate() {
-            pmp.write_address(index, address);
+            pmp.write_addr(index, address);
         }
         for (index, &(config, _)) in entries.iter().enumerate() {
             let register = index / 8 * 2;
-            let value = pmp.read_config(register) | u64::from(config) << (index % 8 * 8);
-            pmp.write_config(register, value);
+            let value = pmp.read_cfg(register) | u64::from(config) << (index % 8 * 8);
+            pmp.write_cfg(register, value);
         }
         pmp
     }
@@ -279,24 +287,35 @@ mod tests {
     #[test]
     fn locks_hold_the_entry_and_the_bound_below_it() {
         let mut pmp = pmp(&[(0, 0x2000 >> 2), (TOR | READ | LOCKED, 0x3000 >> 2)]);
-        assert!(!pmp.write_address(0, 0), "the lower bound of a locked range");
-        assert!(!pmp.write_address(1, 0));
-        assert!(!pmp.write_config(0, 0));
+        assert!(!pmp.write_addr(0, 0), "the lower bound of a locked range");
+        assert!(!pmp.write_addr(1, 0));
+        assert!(!pmp.write_cfg(0, 0));
         assert!(pmp.allows(0x2ff8, 8, Access::Load, M));
         assert!(!pmp.allows(0x2ff8, 8, Access::Store, M), "a locked entry binds M-mode");
-        assert!(pmp.write_config(0, 0xff), "the unlocked neighbour can still change");
-        assert_eq!(pmp.read_config(0) & 0xff, 0x9f, "reserved bits read zero");
+        assert!(pmp.write_cfg(0, 0xff), "the unlocked neighbour can still change");
+        assert_eq!(pmp.read_cfg(0) & 0xff, 0x9f, "reserved bits read zero");
     }
 
     #[test]
     fn writes_are_legalized() {
         let mut pmp = Pmp::new();
-        pmp.write_config(0, 0x0202_0202_0202_0202);
-        assert_eq!(pmp.read_config(0), 0, "W without R is reserved");
-        pmp.write_address(0, u64::MAX);
-        assert_eq!(pmp.read_address(0), ADDRESS_MASK);
-        assert!(!pmp.write_address(16, 1) && !pmp.write_config(4, 0x1f));
-        assert_eq!((pmp.read_address(63), pmp.read_config(14)), (0, 0));
+        pmp.write_cfg(0, 0x0202_0202_0202_0202);
+        assert_eq!(pmp.read_cfg(0), 0, "W without R is reserved");
+        pmp.write_addr(0, u64::MAX);
+        assert_eq!(pmp.read_addr(0), ADDRESS_MASK);
+        assert!(!pmp.write_addr(16, 1) && !pmp.write_cfg(4, 0x1f));
+        assert_eq!((pmp.read_addr(63), pmp.read_cfg(14)), (0, 0));
+    }
+
+    #[test]
+    fn restoring_derives_the_ranges_again() {
+        let pmp = pmp(&[(NA4, 0x8000_0800 >> 2), (NAPOT | 7 | LOCKED, ADDRESS_MASK)]);
+        let mut bytes = Vec::new();
+        pmp.save(&mut |part| bytes.extend_from_slice(part));
+        let mut copy = Pmp::new();
+        copy.restore(&mut Source::new(&bytes)).unwrap();
+        assert_eq!(copy, pmp);
+        assert!(!copy.allows(0x8000_0800, 4, Access::Load, S));
     }
 
     #[test]

@@ -1,31 +1,8 @@
 //! Page-table entries: what one says to an access that walks through it.
 
 use super::{Access, Perms, Want};
+use isa::pte::{LEVEL_BITS, PAGE_BITS, Pte};
 
-/// The entry is valid.
-pub const V: u64 = 1 << 0;
-/// Readable.
-pub const R: u64 = 1 << 1;
-/// Writable.
-pub const W: u64 = 1 << 2;
-/// Executable.
-pub const X: u64 = 1 << 3;
-/// For user mode.
-pub const U: u64 = 1 << 4;
-/// In every address space.
-pub const G: u64 = 1 << 5;
-/// Accessed since software cleared it.
-pub const A: u64 = 1 << 6;
-/// Written since software cleared it.
-pub const D: u64 = 1 << 7;
-/// Memory type (Svpbmt).
-pub const PBMT: u64 = 3 << 61;
-/// Naturally aligned power-of-two range (Svnapot).
-pub const N: u64 = 1 << 63;
-
-const RESERVED: u64 = 0x7f << 54;
-const PPN_MASK: u64 = (1 << 44) - 1;
-const PPN_BITS_PER_LEVEL: u32 = 9;
 /// The one NAPOT size: 64 KiB, told by this low nibble of the frame number.
 const NAPOT_64K: u64 = 0b1000;
 const NAPOT_64K_SHIFT: u32 = 16;
@@ -63,11 +40,6 @@ pub enum Meaning {
     Unreadable,
 }
 
-/// The address of the frame that an entry names.
-pub fn frame_address(entry: u64) -> u64 {
-    (entry >> 10 & PPN_MASK) << 12
-}
-
 /// Which optional behaviours a stage's tables have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Features {
@@ -80,57 +52,63 @@ pub(super) struct Features {
 /// Reads `entry`, found at `level` (0 is the last), for an access.
 ///
 /// Source: RISC-V Privileged Architecture, "Virtual Address Translation Process", steps 3 to 9.
-pub(super) fn judge(entry: u64, level: u32, want: &Want, features: Features) -> Meaning {
-    if entry & V == 0 {
+pub(super) fn judge(entry: Pte, level: u32, want: &Want, features: Features) -> Meaning {
+    if !entry.is_valid() {
         return Meaning::Invalid;
     }
-    let memory_type = entry & PBMT;
-    if entry & RESERVED != 0
-        || entry & (R | W) == W
-        || memory_type != 0 && (!features.memory_types || memory_type == PBMT)
+    let memory_type = entry.0 & Pte::PBMT;
+    if entry.0 & Pte::RESERVED != 0
+        || entry.is_writable() && !entry.is_readable()
+        || memory_type != 0 && (!features.memory_types || memory_type == Pte::PBMT)
     {
         return Meaning::Reserved;
     }
-    if entry & (R | W | X) == 0 {
-        let reserved = level == 0 || entry & (A | D | U | N | PBMT) != 0;
-        return if reserved { Meaning::Reserved } else { Meaning::Table { next: frame_address(entry) } };
+    if entry.is_leaf() {
+        return leaf(entry, level, want, features);
     }
-    leaf(entry, level, want, features)
+    let reserved = level == 0 || entry.0 & (Pte::A | Pte::D | Pte::U | Pte::N | Pte::PBMT) != 0;
+    if reserved { Meaning::Reserved } else { Meaning::Table { next: entry.ppn() << PAGE_BITS } }
 }
 
-fn leaf(entry: u64, level: u32, want: &Want, features: Features) -> Meaning {
-    let frame = entry >> 10 & PPN_MASK;
-    let (base, shift) = if entry & N != 0 {
-        if level != 0 || frame & 0xf != NAPOT_64K {
+fn leaf(entry: Pte, level: u32, want: &Want, features: Features) -> Meaning {
+    let (base, shift) = if entry.is_napot() {
+        if level != 0 || entry.ppn() & 0xf != NAPOT_64K {
             return Meaning::Reserved;
         }
-        ((frame & !0xf) << 12, NAPOT_64K_SHIFT)
+        ((entry.ppn() & !0xf) << PAGE_BITS, NAPOT_64K_SHIFT)
     } else {
-        let below = PPN_BITS_PER_LEVEL * level;
-        if frame & ((1 << below) - 1) != 0 {
+        let below = LEVEL_BITS * level;
+        if entry.ppn() & ((1 << below) - 1) != 0 {
             return Meaning::Misaligned;
         }
-        (frame << 12, 12 + below)
+        (entry.ppn() << PAGE_BITS, PAGE_BITS + below)
     };
     let perms = granted(entry, want);
     if !perms.allow(want.access) {
         return Meaning::Denied;
     }
-    let needed = if want.access == Access::Store { A | D } else { A };
-    let missing = needed & !entry;
+    let needed = if want.access == Access::Store { Pte::A | Pte::D } else { Pte::A };
+    let missing = needed & !entry.0;
     if missing != 0 && !features.update {
         return Meaning::Unmarked;
     }
-    let dirty = (entry | missing) & D != 0;
+    let dirty = (entry.0 | missing) & Pte::D != 0;
     Meaning::Leaf { base, shift, perms: Perms { write: perms.write && dirty, ..perms }, missing }
 }
 
 /// What the entry's permission bits grant in the context of `want`, A and D aside.
-fn granted(entry: u64, want: &Want) -> Perms {
-    let for_user = entry & U != 0;
+fn granted(entry: Pte, want: &Want) -> Perms {
+    let for_user = entry.is_user();
     let data = if want.user { for_user } else { !for_user || want.sum };
     let fetch = want.user == for_user;
-    let readable =
-        if want.execute_to_read { entry & X != 0 } else { entry & R != 0 || want.mxr && entry & X != 0 };
-    Perms { read: data && readable, write: data && entry & W != 0, execute: fetch && entry & X != 0 }
+    let readable = if want.execute_to_read {
+        entry.is_executable()
+    } else {
+        entry.is_readable() || want.mxr && entry.is_executable()
+    };
+    Perms {
+        read: data && readable,
+        write: data && entry.is_writable(),
+        execute: fetch && entry.is_executable(),
+    }
 }

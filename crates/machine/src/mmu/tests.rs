@@ -2,14 +2,24 @@
 
 use super::memory::TableMemory;
 use super::pmp::Pmp;
-use super::pte::{A, D, Meaning, N, PBMT, R, U, V, W, X};
+use super::pte::Meaning;
 use super::trace::walk_trace;
 use super::*;
 use crate::ram::{RAM_BASE, Ram};
+use isa::pte::Pte;
 
 const ROOT: u64 = RAM_BASE + 0x1_0000;
 const SV39: u64 = 8 << 60;
 const SV48: u64 = 9 << 60;
+const V: u64 = Pte::V;
+const R: u64 = Pte::R;
+const W: u64 = Pte::W;
+const X: u64 = Pte::X;
+const U: u64 = Pte::U;
+const A: u64 = Pte::A;
+const D: u64 = Pte::D;
+const N: u64 = Pte::N;
+const PBMT: u64 = Pte::PBMT;
 const FULL: u64 = V | R | W | X | A | D;
 
 struct Scene {
@@ -209,13 +219,13 @@ fn tables_outside_memory_or_protected_are_access_faults() {
     assert_eq!(scene.cause(&request(Access::Store, 0x5000)), Some(Cause::StoreAccessFault));
     let mut scene = one_page(leaf(RAM_BASE, V | R | W));
     // The last table can be read but not written.
-    scene.pmp.write_address(0, (ROOT + 0x2000) >> 2 | 0x1ff);
-    scene.pmp.write_config(0, 0x19);
+    scene.pmp.write_addr(0, (ROOT + 0x2000) >> 2 | 0x1ff);
+    scene.pmp.write_cfg(0, 0x19);
     assert_eq!(scene.cause(&request(Access::Fetch, 0x5000)), Some(Cause::InstructionPageFault));
     assert_eq!(scene.cause(&request(Access::Load, 0x5000)), Some(Cause::LoadAccessFault), "A cannot be set");
     scene.put(ROOT + 0x2000 + 5 * 8, leaf(RAM_BASE, FULL));
     assert_eq!(scene.cause(&request(Access::Load, 0x5000)), None);
-    scene.pmp.write_config(0, 0x18);
+    scene.pmp.write_cfg(0, 0x18);
     assert_eq!(scene.cause(&request(Access::Fetch, 0x5000)), Some(Cause::InstructionAccessFault));
 }
 
@@ -223,11 +233,11 @@ fn tables_outside_memory_or_protected_are_access_faults() {
 fn pmp_narrows_what_a_translation_covers() {
     let mut scene = one_page(leaf(RAM_BASE, FULL));
     scene.put(ROOT + 0x1000, leaf(RAM_BASE, FULL));
-    scene.pmp.write_address(0, (RAM_BASE + 0x1_0000) >> 2 | 0x1fff);
-    scene.pmp.write_config(0, 0x1b);
+    scene.pmp.write_addr(0, (RAM_BASE + 0x1_0000) >> 2 | 0x1fff);
+    scene.pmp.write_cfg(0, 0x1b);
     assert_eq!(scene.go(&request(Access::Load, 0)).unwrap().shift, 16);
-    scene.pmp.write_address(0, (RAM_BASE + 0x800) >> 2);
-    scene.pmp.write_config(0, 0x11);
+    scene.pmp.write_addr(0, (RAM_BASE + 0x800) >> 2);
+    scene.pmp.write_cfg(0, 0x11);
     let t = scene.go(&request(Access::Load, 0x800)).unwrap();
     assert_eq!((t.shift, t.perms), (2, Perms { read: true, write: false, execute: false }));
     assert_eq!(

@@ -10,6 +10,7 @@ use super::{
     Access, ENVCFG_ADUE, ENVCFG_PBMTE, Env, PHYSICAL_BITS, Perms, Request, Steps, Translation, Want,
 };
 use crate::privilege::Privilege;
+use isa::pte::{GUEST_ROOT_EXTRA_BITS, LEVEL_BITS, Pte};
 
 /// `tinst` of a guest-page fault on reading a first-stage entry.
 const PSEUDO_READ: u64 = 0x3000;
@@ -98,7 +99,7 @@ impl Table {
     fn new(stage: Stage, register: u64, envcfg: u64) -> Table {
         Table {
             stage,
-            mode: Mode::of(register).unwrap_or(Mode::Bare),
+            mode: mode::of(register).unwrap_or(Mode::Bare),
             root: mode::root_address(register),
             features: Features {
                 update: envcfg & ENVCFG_ADUE != 0,
@@ -109,21 +110,20 @@ impl Table {
 
     /// Whether the stage's addresses include `address`.
     fn covers(&self, address: u64) -> bool {
-        let bits = self.mode.address_bits();
         match self.stage {
-            Stage::Second => address >> (bits + 2) == 0,
-            // The bits above must all equal the topmost one.
-            _ => {
-                let unused = 64 - bits;
-                (address << unused).cast_signed() >> unused == address.cast_signed()
-            }
+            Stage::Second => address >> (self.mode.address_bits() + GUEST_ROOT_EXTRA_BITS) == 0,
+            _ => self.mode.is_canonical(address),
         }
     }
 
     fn index(&self, address: u64, level: u32) -> u64 {
-        let root_of_second = self.stage == Stage::Second && level + 1 == self.mode.levels();
-        let bits = if root_of_second { 11 } else { 9 };
-        address >> (12 + 9 * level) & ((1 << bits) - 1)
+        // Only the root of the second stage is wider than one page.
+        let above = if self.stage == Stage::Second && level + 1 == self.mode.levels() {
+            address >> self.mode.address_bits() & ((1 << GUEST_ROOT_EXTRA_BITS) - 1)
+        } else {
+            0
+        };
+        above << LEVEL_BITS | self.mode.index(address, level)
     }
 }
 
@@ -175,7 +175,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
             let entry_address = base + index * ENTRY_BYTES;
             let read = self.read(table.stage, entry_address);
             let meaning = match read {
-                Ok(entry) => pte::judge(entry, level, want, table.features),
+                Ok(entry) => pte::judge(Pte(entry), level, want, table.features),
                 Err(_) => Meaning::Unreadable,
             };
             let stage = table.stage;
