@@ -3,9 +3,11 @@
 pub mod board;
 pub mod bus;
 pub mod dev;
+pub mod fdt;
 pub mod lines;
 pub mod mmu;
 pub mod privilege;
 pub mod ram;
+pub mod sbi;
 pub mod state;
 pub mod trap;
