@@ -44,6 +44,7 @@ pub struct Ram {
     generation: u32,
     watch_generation: u64,
     stale_code: Vec<u32>,
+    watched: Option<u64>,
 }
 
 impl Ram {
@@ -61,6 +62,7 @@ impl Ram {
             generation: 1,
             watch_generation: 0,
             stale_code: Vec::new(),
+            watched: None,
         })
     }
 
@@ -148,8 +150,19 @@ impl Ram {
     pub fn is_marked(&self, pa: u64) -> bool {
         self.page_of(pa).is_none_or(|page| {
             let mark = self.marks[page];
-            mark.code || mark.table == self.generation
+            mark.code || mark.table == self.generation || self.is_watched(pa)
         })
+    }
+
+    /// Watches the page of `pa`: the engine leaves for the run loop after each store to it.
+    pub fn watch(&mut self, pa: u64) {
+        self.watched = Some(pa >> PAGE_SHIFT);
+        self.watch_generation += 1;
+    }
+
+    /// Whether `pa` lies in the watched page.
+    pub fn is_watched(&self, pa: u64) -> bool {
+        self.watched == Some(pa >> PAGE_SHIFT)
     }
 
     /// Marks the page of `pa` as holding decoded code; true when it was not marked before (engines then drop

@@ -1,0 +1,41 @@
+//! The seam between a node and what executes its instructions.
+//!
+//! A node hands a hart and a budget of cycles to its engine; the engine executes from `pc`, takes synchronous
+//! exceptions itself, and comes back with the reason why it stopped. Interrupts, time, sleep and firmware are
+//! the node's business. Two engines given the same node leave it in the same state.
+//!
+//! An engine caches code and translations outside the node. What it must drop it learns from [`crate::ram::Ram`]:
+//! `mapping_generation` (translations), `watch_generation` (permissions to store without a look at the marks)
+//! and `take_stale_code` (pages stored over); stores by devices and by loaders count like those of harts.
+
+use crate::core::Core;
+
+/// Why an engine stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The budget is used up.
+    Budget,
+    /// Interrupts, timers or devices may have changed; look again and go on.
+    Recheck,
+    /// The hart executed WFI.
+    Wfi,
+    /// The hart waits for its reservation to fall (`wrs.nto`, `wrs.sto`).
+    Stall,
+    /// The supervisor called the built-in SBI; `pc` still points at the `ecall`.
+    Sbi,
+}
+
+/// Executes instructions.
+pub trait Engine: Send {
+    /// A word for reports: `interp` or `translate`.
+    fn name(&self) -> &'static str;
+
+    /// Executes the hart of `core` for at most `budget` cycles.
+    ///
+    /// The state left behind is exact: `pc`, `retired` and `extra_cycles` are those of the instruction that
+    /// comes next.
+    fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit;
+
+    /// Drops everything cached: the node was restored or replaced.
+    fn forget(&mut self);
+}

@@ -1,0 +1,170 @@
+//! Decoded straight-line code, keyed by physical address.
+//!
+//! A block lies within one page and ends at the first instruction that may go elsewhere, or after
+//! [`BLOCK_MAX`] instructions. The page of a cached block is marked, and a store to it removes all its blocks.
+
+use super::{HANDLERS, Handler};
+use crate::ram::{PAGE_BYTES, RAM_BASE, Ram};
+use isa::{Inst, Op};
+
+/// Most instructions in a block.
+const BLOCK_MAX: usize = 64;
+/// Slots of the direct-mapped index by half-word address.
+const SLOTS: usize = 1 << 16;
+/// Instructions kept before the cache starts anew.
+const CODE_MAX: usize = 1 << 20;
+
+/// An instruction ready to execute.
+#[derive(Clone, Copy)]
+pub(super) struct Decoded {
+    pub(super) handler: Handler,
+    pub(super) inst: Inst,
+}
+
+/// Where a block's code lies in the cache.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    start: u32,
+    length: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Offset in memory of the first instruction; `u64::MAX` when empty.
+    offset: u64,
+    block: Block,
+}
+
+const EMPTY: Slot = Slot { offset: u64::MAX, block: Block { start: 0, length: 0 } };
+
+/// The cache of decoded blocks, shared by the harts of a node.
+pub(super) struct BlockCache {
+    slots: Vec<Slot>,
+    code: Vec<Decoded>,
+}
+
+impl BlockCache {
+    pub(super) fn new() -> BlockCache {
+        BlockCache { slots: vec![EMPTY; SLOTS], code: Vec::new() }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(EMPTY);
+        self.code.clear();
+    }
+
+    /// The code of a block.
+    #[inline(always)]
+    pub(super) fn code(&self, block: Block) -> &[Decoded] {
+        let start = block.start as usize;
+        &self.code[start..start + block.length as usize]
+    }
+
+    /// The cached block that begins at byte `offset` of memory.
+    #[inline(always)]
+    pub(super) fn look(&self, offset: u64) -> Option<Block> {
+        let slot = &self.slots[slot_of(offset)];
+        (slot.offset == offset).then_some(slot.block)
+    }
+
+    /// Decodes and caches the block at byte `offset`; `None` when its first instruction crosses the page's end.
+    pub(super) fn decode(&mut self, offset: u64, ram: &mut Ram) -> Option<Block> {
+        if self.code.len() + BLOCK_MAX > CODE_MAX {
+            self.clear();
+        }
+        let start = self.code.len();
+        let page_end = (offset | (PAGE_BYTES - 1)) + 1;
+        let mut at = offset;
+        while self.code.len() - start < BLOCK_MAX && at < page_end {
+            let Some(word) = fetch_word(ram, at, page_end) else { break };
+            let decoded = decode(word);
+            self.code.push(decoded);
+            at += u64::from(decoded.inst.len);
+            if ends_block(decoded.inst.op) || decoded.is_illegal() {
+                break;
+            }
+        }
+        let length = self.code.len() - start;
+        if length == 0 {
+            return None;
+        }
+        ram.mark_code(RAM_BASE + offset);
+        let narrow = |value: usize| u32::try_from(value).unwrap_or(0);
+        let block = Block { start: narrow(start), length: narrow(length) };
+        self.slots[slot_of(offset)] = Slot { offset, block };
+        Some(block)
+    }
+
+    /// Removes the blocks of page number `page` (from the start of memory).
+    pub(super) fn remove_page(&mut self, page: u32) {
+        let first = u64::from(page) * PAGE_BYTES;
+        for offset in (first..first + PAGE_BYTES).step_by(2) {
+            let slot = &mut self.slots[slot_of(offset)];
+            if slot.offset == offset {
+                *slot = EMPTY;
+            }
+        }
+    }
+}
+
+impl Decoded {
+    fn is_illegal(&self) -> bool {
+        self.handler as usize == ILLEGAL as usize
+    }
+}
+
+const ILLEGAL: Handler = super::rv_i::illegal;
+
+/// Decodes an instruction word; one that is no instruction gets a handler that says so.
+pub(super) fn decode(word: u32) -> Decoded {
+    match isa::decode(word) {
+        Some(inst) => Decoded { handler: HANDLERS[inst.op as usize], inst },
+        None => {
+            let compressed = word & 3 != 3;
+            let raw = if compressed { word & 0xffff } else { word };
+            let len = if compressed { 2 } else { 4 };
+            let inst = Inst { op: Op::Ebreak, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, len, imm: 0, raw };
+            Decoded { handler: ILLEGAL, inst }
+        }
+    }
+}
+
+/// The instruction word at byte `at`, or `None` when it crosses `page_end`.
+fn fetch_word(ram: &Ram, at: u64, page_end: u64) -> Option<u32> {
+    let low = u16::from_le_bytes(ram.read(RAM_BASE + at)?);
+    if low & 3 != 3 {
+        return Some(u32::from(low));
+    }
+    if at + 4 > page_end {
+        return None;
+    }
+    Some(u32::from_le_bytes(ram.read(RAM_BASE + at)?))
+}
+
+/// Whether the instruction may continue elsewhere than at its successor, or change how that one is fetched.
+fn ends_block(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Jal
+            | Op::Jalr
+            | Op::Beq
+            | Op::Bne
+            | Op::Blt
+            | Op::Bge
+            | Op::Bltu
+            | Op::Bgeu
+            | Op::Ecall
+            | Op::Ebreak
+            | Op::Mret
+            | Op::Sret
+            | Op::Wfi
+            | Op::FenceI
+    )
+}
+
+#[inline(always)]
+fn slot_of(offset: u64) -> usize {
+    let mixed = (offset >> 1) ^ (offset >> 17);
+    usize::try_from(mixed & (SLOTS as u64 - 1)).unwrap_or(0)
+}

@@ -1,0 +1,142 @@
+//! The interpreter: the engine that is also the oracle.
+//!
+//! The instruction table names a handler for each operation; [`HANDLERS`] collects them from the modules here,
+//! one a extension. Decoded instructions are kept in straight-line blocks keyed by physical address
+//! ([`blocks`]), translations in a cache per hart ([`tlb`]). Neither is simulated state.
+
+mod blocks;
+mod cpu;
+mod memory;
+mod tlb;
+
+mod hypervisor;
+mod privileged;
+mod rv_a;
+mod rv_d;
+mod rv_f;
+mod rv_i;
+mod rv_m;
+mod svinval;
+mod zawrs;
+mod zba;
+mod zbb;
+mod zbc;
+mod zbs;
+mod zfa;
+mod zicbo;
+mod zicond;
+mod zicsr;
+mod zifencei;
+
+use crate::core::Core;
+use crate::delivery;
+use crate::engine::{Engine, Exit};
+use crate::trap::Trap;
+use blocks::{BlockCache, Decoded};
+use cpu::{Cpu, Flow, Step, Stop};
+use isa::Inst;
+use tlb::Tlb;
+
+/// Executes one decoded instruction.
+type Handler = fn(&mut Cpu<'_>, &Inst) -> Step;
+
+macro_rules! collect_handlers {
+    (; $(($op:ident, $handler:ident, $name:literal, $mask:literal, $match:literal,
+         $format:ident, $module:ident, $extension:ident, $spec:literal))*) => {
+        /// The handler of each operation, in the order of the instruction table.
+        static HANDLERS: [Handler; isa::Op::COUNT] = [$($module::$handler),*];
+    };
+}
+isa::for_each_instruction!(collect_handlers);
+
+/// The interpreter of one node.
+pub struct Interpreter {
+    tlbs: Vec<Tlb>,
+    blocks: BlockCache,
+}
+
+impl Interpreter {
+    /// An interpreter for a node of `harts` harts.
+    pub fn new(harts: usize) -> Interpreter {
+        Interpreter { tlbs: (0..harts).map(|_| Tlb::new()).collect(), blocks: BlockCache::new() }
+    }
+}
+
+impl Engine for Interpreter {
+    fn name(&self) -> &'static str {
+        "interp"
+    }
+
+    fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
+        let Interpreter { tlbs, blocks } = self;
+        let tlb = &mut tlbs[core.hart.id];
+        let mut cpu = Cpu::new(core, tlb);
+        let end = cpu.hart.cycles().wrapping_add(budget);
+        loop {
+            let left = end.wrapping_sub(cpu.hart.cycles());
+            if left == 0 || left > budget {
+                return Exit::Budget;
+            }
+            if cpu.stop != Stop::No {
+                cpu.stop = Stop::No;
+                cpu.synchronize(blocks);
+            }
+            match cpu.fetch(blocks) {
+                Ok(Some(block)) => cpu.execute(blocks.code(block), left),
+                Ok(None) => {}
+                Err(trap) => cpu.trap(trap),
+            }
+            if let Stop::Exit(exit) = cpu.stop {
+                return exit;
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.blocks.clear();
+        self.tlbs.iter_mut().for_each(Tlb::clear);
+    }
+}
+
+impl Cpu<'_> {
+    /// Executes a block from its start, for at most `budget` cycles.
+    #[inline]
+    fn execute(&mut self, code: &[Decoded], budget: u64) {
+        let end = self.hart.cycles().wrapping_add(budget);
+        let count = usize::try_from(budget).unwrap_or(usize::MAX).min(code.len());
+        for decoded in &code[..count] {
+            if !self.step(decoded) || self.hart.cycles().wrapping_sub(end).cast_signed() >= 0 {
+                return;
+            }
+        }
+    }
+
+    /// Executes one instruction; false when the next one is not the one that follows in its block.
+    #[inline(always)]
+    fn step(&mut self, decoded: &Decoded) -> bool {
+        match (decoded.handler)(self, &decoded.inst) {
+            Ok(Flow::Next) => {
+                self.hart.pc = self.hart.pc.wrapping_add(u64::from(decoded.inst.len));
+                self.hart.retired += 1;
+                self.stop == Stop::No
+            }
+            Ok(Flow::Jump) => {
+                self.hart.retired += 1;
+                false
+            }
+            Ok(Flow::Stay) => false,
+            Err(trap) => {
+                self.trap(trap);
+                false
+            }
+        }
+    }
+
+    #[cold]
+    fn trap(&mut self, trap: Trap) {
+        delivery::exception(&mut self.core(), trap);
+        if self.stop == Stop::No {
+            self.stop = Stop::Refetch;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The interpreter's cache of translations for one hart.
+//!
+//! A set serves one translation context: everything but the address that a walk's outcome depends on. Several
+//! sets are kept, so that going between kernel and user, or between processes, costs no walks. Page tables are
+//! watched ([`crate::ram`]), so entries never need the guest's fences to be right.
+
+use crate::csr::status;
+use crate::hart::Hart;
+use crate::privilege::Privilege;
+
+/// Entries of a set for one kind of access; direct-mapped by page number.
+const ENTRIES: usize = 256;
+/// Contexts kept.
+const SETS: usize = 8;
+/// Bits of a tag that hold the generation in which it was entered.
+const GENERATION: u64 = 0xfff;
+
+/// What a walk's outcome depends on besides the address and the kind of access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Context {
+    satp: u64,
+    vsatp: u64,
+    hgatp: u64,
+    flags: u64,
+}
+
+impl Context {
+    fn of(hart: &Hart) -> Context {
+        let csr = &hart.csr;
+        let flags = hart.privilege as u64 | u64::from(hart.virt) << 2;
+        match (hart.privilege, hart.virt) {
+            (Privilege::Machine, _) if csr.mstatus & status::MPRV != 0 => {
+                let machine = status::MPRV | status::MPP | status::MPV | status::SUM | status::MXR;
+                let guest = (csr.vsstatus & (status::SUM | status::MXR)) << 8;
+                let flags = flags | csr.mstatus & machine | guest;
+                Context { satp: csr.satp, vsatp: csr.vsatp, hgatp: csr.hgatp, flags }
+            }
+            (Privilege::Machine, _) => Context { flags, ..Context::default() },
+            (_, false) => Context {
+                satp: csr.satp,
+                flags: flags | csr.mstatus & (status::SUM | status::MXR),
+                ..Context::default()
+            },
+            (_, true) => Context {
+                satp: 0,
+                vsatp: csr.vsatp,
+                hgatp: csr.hgatp,
+                flags: flags | csr.mstatus & status::MXR | (csr.vsstatus & (status::SUM | status::MXR)) << 8,
+            },
+        }
+    }
+}
+
+/// A cached page: `tag` is the virtual page with the generation in its low bits.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    tag: u64,
+    /// Added to a virtual address (wrapping) it gives the byte offset in memory.
+    addend: u64,
+}
+
+/// The kinds of access that entries are kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Loads.
+    Read = 0,
+    /// Stores to pages without marks.
+    Write = 1,
+    /// Instruction fetches.
+    Fetch = 2,
+}
+
+struct Set {
+    context: Context,
+    used: u64,
+    entries: [[Entry; ENTRIES]; 3],
+}
+
+/// The translations cached for one hart.
+pub(super) struct Tlb {
+    sets: Vec<Set>,
+    current: usize,
+    uses: u64,
+    /// Tags of each kind are valid in one generation; 0 is never current.
+    generation: [u64; 3],
+    /// What [`crate::ram::Ram::mapping_generation`] and `watch_generation` were when last looked at.
+    pub(super) seen: (u32, u64),
+}
+
+impl Tlb {
+    pub(super) fn new() -> Tlb {
+        let empty = || Set {
+            context: Context { flags: u64::MAX, ..Context::default() },
+            used: 0,
+            entries: [[Entry::default(); ENTRIES]; 3],
+        };
+        let sets = (0..SETS).map(|_| empty()).collect();
+        Tlb { sets, current: 0, uses: 0, generation: [1; 3], seen: (0, 0) }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Tlb::new();
+    }
+
+    /// Selects the set of the hart's present context, taking over the least recently used one if need be.
+    pub(super) fn select(&mut self, hart: &Hart) {
+        let context = Context::of(hart);
+        if self.sets[self.current].context == context {
+            return;
+        }
+        self.uses += 1;
+        let found = self.sets.iter().position(|set| set.context == context);
+        self.current = found.unwrap_or_else(|| {
+            let oldest = (0..SETS).min_by_key(|&set| self.sets[set].used).unwrap_or(0);
+            let set = &mut self.sets[oldest];
+            set.context = context;
+            set.entries = [[Entry::default(); ENTRIES]; 3];
+            oldest
+        });
+        self.sets[self.current].used = self.uses;
+    }
+
+    /// The byte offset in memory of `va`, if its page is cached for `kind`.
+    #[inline(always)]
+    pub(super) fn look(&self, kind: Kind, va: u64) -> Option<u64> {
+        let entry = &self.sets[self.current].entries[kind as usize][index(va)];
+        let tag = (va & !GENERATION) | self.generation[kind as usize];
+        (entry.tag == tag).then(|| va.wrapping_add(entry.addend))
+    }
+
+    /// Enters the page of `va`, which lies at byte offset `offset` of memory (of the same byte).
+    pub(super) fn enter(&mut self, kind: Kind, va: u64, offset: u64) {
+        let tag = (va & !GENERATION) | self.generation[kind as usize];
+        self.sets[self.current].entries[kind as usize][index(va)] =
+            Entry { tag, addend: offset.wrapping_sub(va) };
+    }
+
+    /// Voids the entries of one kind in all sets.
+    pub(super) fn void(&mut self, kind: Kind) {
+        let generation = &mut self.generation[kind as usize];
+        *generation += 1;
+        if *generation > GENERATION {
+            *generation = 1;
+            self.sets.iter_mut().for_each(|set| set.entries[kind as usize] = [Entry::default(); ENTRIES]);
+        }
+    }
+}
+
+#[inline(always)]
+fn index(va: u64) -> usize {
+    usize::from(((va >> 12) & 0xff).to_le_bytes()[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_belong_to_their_context_and_generation() {
+        let mut hart = Hart::new(0);
+        let mut tlb = Tlb::new();
+        tlb.select(&hart);
+        tlb.enter(Kind::Read, 0x8000_1234, 0x1234);
+        assert_eq!(tlb.look(Kind::Read, 0x8000_1fff), Some(0x1fff));
+        assert_eq!(tlb.look(Kind::Write, 0x8000_1fff), None);
+        hart.privilege = Privilege::User;
+        tlb.select(&hart);
+        assert_eq!(tlb.look(Kind::Read, 0x8000_1fff), None);
+        hart.privilege = Privilege::Machine;
+        tlb.select(&hart);
+        assert_eq!(tlb.look(Kind::Read, 0x8000_1000), Some(0x1000));
+        for _ in 0..5000 {
+            tlb.void(Kind::Read);
+            assert_eq!(tlb.look(Kind::Read, 0x8000_1000), None);
+        }
+    }
+}

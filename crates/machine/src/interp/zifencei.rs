@@ -1,0 +1,9 @@
+//! Zifencei: fetches see stores at once, so that the fence only ends the block.
+
+use super::cpu::{Cpu, Flow, Step, Stop};
+use isa::Inst;
+
+pub(super) fn fence_i(cpu: &mut Cpu<'_>, _: &Inst) -> Step {
+    cpu.stop = Stop::Refetch;
+    Ok(Flow::Next)
+}

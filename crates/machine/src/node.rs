@@ -1,0 +1,343 @@
+//! A node: harts, board and engine, run in virtual time.
+//!
+//! [`Node::run`] executes rounds of turns ([`crate::clock`]) until a limit, the end of the machine, or until
+//! all harts sleep with nothing due. It may stop within a turn and goes on from there; where it is stopped has
+//! no influence on what happens.
+
+use crate::board::{Board, BoardError};
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::core::{Architecture, Core};
+use crate::delivery;
+use crate::dev::syscon::PowerRequest;
+use crate::engine::{Engine, Exit};
+use crate::hart::{Hart, Resume, RunState};
+use crate::interrupt;
+use crate::lines::mip;
+use crate::state::State;
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Harts, memory and devices.
+    pub board: Board,
+    /// The harts' clock rate.
+    pub clock_hz: u64,
+    /// Cycles of a turn.
+    pub slice_cycles: u64,
+    /// The variant of the architecture.
+    pub architecture: Architecture,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            board: Board::default(),
+            clock_hz: 1_000_000_000,
+            slice_cycles: 2000,
+            architecture: Architecture { builtin_sbi: true, software_tlb: false },
+        }
+    }
+}
+
+/// How a machine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// Switched off, all well.
+    PowerOff,
+    /// Switched off with a failure code.
+    Failed(u64),
+    /// Asked to start again.
+    Reboot,
+    /// A nonzero word was stored to `tohost`.
+    ToHost(u64),
+}
+
+/// Where [`Node::run`] stops at the latest.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Instructions retired by all harts together; as many traps taken end the run too.
+    pub instructions: u64,
+    /// Cycle of the node: the first round that would begin at it or later does not begin.
+    pub cycle: u64,
+}
+
+/// Why [`Node::run`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The machine ended.
+    Halted(Halt),
+    /// The limit of instructions (or of traps) is reached.
+    Instructions,
+    /// The limit of time is reached.
+    Time,
+    /// All harts sleep and nothing is due that could wake one.
+    Asleep,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Turn {
+    hart: usize,
+    begun: bool,
+}
+
+/// One node.
+pub struct Node {
+    /// Its harts.
+    pub harts: Vec<Hart>,
+    /// Its memory and devices.
+    pub bus: Bus,
+    clock: Clock,
+    architecture: Architecture,
+    engine: Box<dyn Engine>,
+    turn: Turn,
+    /// Cycles by which each hart overran its last turn.
+    debts: Vec<u64>,
+    tohost: Option<u64>,
+    halt: Option<Halt>,
+}
+
+impl Node {
+    /// A node at power-on: all harts stopped, memory zero.
+    ///
+    /// Errors: a board that cannot be.
+    pub fn new(config: &Config, engine: Box<dyn Engine>) -> Result<Node, BoardError> {
+        let bus = Bus::new(&config.board)?;
+        let count = config.board.harts;
+        Ok(Node {
+            harts: (0..count).map(Hart::new).collect(),
+            bus,
+            clock: Clock::new(config.clock_hz, count, config.slice_cycles),
+            architecture: config.architecture,
+            engine,
+            turn: Turn::default(),
+            debts: vec![0; count],
+            tohost: None,
+            halt: None,
+        })
+    }
+
+    /// Virtual time, as of the round that runs.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The engine's name.
+    pub fn engine_name(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    /// Instructions retired by all harts.
+    pub fn retired(&self) -> u64 {
+        self.harts.iter().map(|hart| hart.retired).sum()
+    }
+
+    /// Makes a store of a nonzero word at physical address `pa` end the machine (the HTIF convention).
+    pub fn watch_tohost(&mut self, pa: u64) {
+        self.tohost = Some(pa);
+        self.bus.ram.watch(pa);
+    }
+
+    /// Runs until a limit or the end.
+    pub fn run(&mut self, limits: Limits) -> Pause {
+        loop {
+            if let Some(halt) = self.halt {
+                return Pause::Halted(halt);
+            }
+            if self.turn == Turn::default() {
+                if self.clock.round_start() >= limits.cycle {
+                    return Pause::Time;
+                }
+                self.bus.poll(self.clock.mtime_at_round());
+                if self.all_sleep() {
+                    match self.next_event() {
+                        None => return Pause::Asleep,
+                        Some(cycle) => {
+                            self.clock.next_round(Some(cycle.min(limits.cycle)));
+                            continue;
+                        }
+                    }
+                }
+            }
+            if let Some(pause) = self.run_turn(limits) {
+                return pause;
+            }
+            self.turn.hart += 1;
+            if self.turn.hart == self.harts.len() {
+                self.turn.hart = 0;
+                self.clock.next_round(None);
+            }
+        }
+    }
+
+    /// Feeds all simulated state to `sink`: harts, board, memory, time.
+    pub fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.harts.iter().for_each(|hart| hart.save(sink));
+        self.clock.save(sink);
+        self.debts.iter().chain([&(self.turn.hart as u64)]).for_each(|word| word.save(sink));
+        self.bus.save(sink);
+        sink(self.bus.ram.bytes());
+    }
+
+    /// A view of hart `id` between turns, for inspection.
+    pub fn core(&mut self, id: usize) -> Core<'_> {
+        Core {
+            hart: &mut self.harts[id],
+            bus: &mut self.bus,
+            clock: &self.clock,
+            architecture: self.architecture,
+        }
+    }
+
+    fn run_turn(&mut self, limits: Limits) -> Option<Pause> {
+        let id = self.turn.hart;
+        let slice = self.clock.slice_cycles();
+        let cycles = self.harts[id].cycles();
+        if !self.turn.begun {
+            self.turn.begun = true;
+            self.clock.begin_turn(id, cycles.wrapping_sub(self.debts[id]));
+        }
+        let mut room = self.room(limits);
+        loop {
+            self.take_over_ssip(id);
+            let cycles = self.harts[id].cycles();
+            let now = self.clock.turn_cycle(cycles);
+            if now >= slice || !self.awake(id, now) {
+                break;
+            }
+            let now = self.clock.turn_cycle(cycles);
+            let mut core = self.core(id);
+            if let Some(taken) = interrupt::next(&core) {
+                delivery::interrupt(&mut core, taken);
+                room.1 = room.1.saturating_sub(1);
+                continue;
+            }
+            let due = core.clock.turn_cycle_of(interrupt::next_timer(&core));
+            let budget = (slice - now).min(due.saturating_sub(now).max(1)).min(room.0).min(room.1);
+            if budget == 0 {
+                return Some(Pause::Instructions);
+            }
+            let before = (core.hart.retired, core.hart.extra_cycles);
+            let exit = self.execute(id, budget);
+            let hart = &self.harts[id];
+            room.0 -= hart.retired - before.0;
+            room.1 = room.1.saturating_sub(hart.extra_cycles - before.1);
+            self.settle(id, exit);
+            if let Some(halt) = self.halt {
+                return Some(Pause::Halted(halt));
+            }
+        }
+        let hart = &mut self.harts[id];
+        hart.reservation = None;
+        self.debts[id] = self.clock.turn_cycle(hart.cycles()).saturating_sub(slice);
+        self.turn.begun = false;
+        None
+    }
+
+    /// Instructions and traps left under the limits.
+    fn room(&self, limits: Limits) -> (u64, u64) {
+        let traps: u64 = self.harts.iter().map(|hart| hart.extra_cycles).sum();
+        (limits.instructions.saturating_sub(self.retired()), limits.instructions.saturating_sub(traps))
+    }
+
+    fn execute(&mut self, id: usize, budget: u64) -> Exit {
+        let mut core = Core {
+            hart: &mut self.harts[id],
+            bus: &mut self.bus,
+            clock: &self.clock,
+            architecture: self.architecture,
+        };
+        self.engine.run(&mut core, budget)
+    }
+
+    /// Carries out what the engine stopped for.
+    fn settle(&mut self, id: usize, exit: Exit) {
+        match exit {
+            Exit::Budget => {}
+            Exit::Recheck => self.look_for_halt(),
+            Exit::Wfi => self.harts[id].state = RunState::Waiting,
+            Exit::Stall => {
+                let cycles = self.harts[id].cycles();
+                self.clock.skip_to(cycles, self.clock.slice_cycles());
+            }
+            Exit::Sbi => {}
+        }
+    }
+
+    fn look_for_halt(&mut self) {
+        if let Some(pa) = self.tohost
+            && let Some(word) = self.bus.ram.load(pa, 8)
+            && word != 0
+        {
+            self.halt = Some(Halt::ToHost(word));
+        }
+        self.halt = self.halt.or(match self.bus.syscon.as_mut().and_then(|device| device.take_request()) {
+            Some(PowerRequest::Off) => Some(Halt::PowerOff),
+            Some(PowerRequest::Fail { code }) => Some(Halt::Failed(u64::from(code))),
+            Some(PowerRequest::Reset) => Some(Halt::Reboot),
+            None => None,
+        });
+    }
+
+    /// Supervisor software interrupts raised from outside become the hart's own.
+    fn take_over_ssip(&mut self, id: usize) {
+        if std::mem::take(&mut self.bus.lines.raise_ssip[id]) {
+            self.harts[id].csr.mip |= mip::SSIP;
+        }
+    }
+
+    /// Whether the hart executes now; a sleeper is woken by what is pending, or by a timer due in its turn.
+    fn awake(&mut self, id: usize, now: u64) -> bool {
+        match self.harts[id].state {
+            RunState::Running => return true,
+            RunState::Stopped => return false,
+            RunState::Waiting | RunState::Suspended(_) => {}
+        }
+        let core = self.core(id);
+        if !interrupt::wakes(&core) {
+            let due = core.clock.turn_cycle_of(interrupt::next_timer(&core));
+            let cycles = core.hart.cycles();
+            if due >= self.clock.slice_cycles() {
+                return false;
+            }
+            self.clock.skip_to(cycles, due.max(now));
+            if !interrupt::wakes(&self.core(id)) {
+                return false;
+            }
+        }
+        let hart = &mut self.harts[id];
+        match hart.state {
+            RunState::Suspended(Resume::At { entry, opaque }) => hart.enter_supervisor(entry, opaque),
+            _ => hart.state = RunState::Running,
+        }
+        true
+    }
+
+    fn all_sleep(&mut self) -> bool {
+        (0..self.harts.len()).all(|id| match self.harts[id].state {
+            RunState::Running => false,
+            RunState::Stopped => true,
+            RunState::Waiting | RunState::Suspended(_) => {
+                !self.bus.lines.raise_ssip[id] && !interrupt::wakes(&self.core(id))
+            }
+        })
+    }
+
+    /// The cycle at which something is due that may wake a hart, all of them being asleep at a round's start.
+    fn next_event(&mut self) -> Option<u64> {
+        let mut tick = self.bus.due().unwrap_or(u64::MAX);
+        for id in 0..self.harts.len() {
+            if matches!(self.harts[id].state, RunState::Waiting | RunState::Suspended(_)) {
+                let core = self.core(id);
+                if core.hart.csr.mie & TIMERS != 0 {
+                    tick = tick.min(interrupt::next_timer(&core));
+                }
+            }
+        }
+        (tick != u64::MAX).then(|| self.clock.node_cycle_of(tick))
+    }
+}
+
+/// Timer interrupts of all levels.
+const TIMERS: u64 = mip::MTIP | mip::STIP | mip::VSTIP;
