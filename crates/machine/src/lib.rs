@@ -13,6 +13,7 @@ pub mod hart;
 pub mod interp;
 pub mod interrupt;
 pub mod lines;
+pub mod load;
 pub mod mmu;
 pub mod node;
 pub mod privilege;
