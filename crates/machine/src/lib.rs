@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod dev;
 pub mod engine;
 pub mod fdt;
+pub mod firmware;
 pub mod hart;
 pub mod interp;
 pub mod interrupt;

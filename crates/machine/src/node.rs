@@ -11,6 +11,7 @@ use crate::core::{Architecture, Core};
 use crate::delivery;
 use crate::dev::syscon::PowerRequest;
 use crate::engine::{Engine, Exit};
+use crate::firmware;
 use crate::hart::{Hart, Resume, RunState};
 use crate::interrupt;
 use crate::lines::mip;
@@ -96,6 +97,7 @@ pub struct Node {
     debts: Vec<u64>,
     tohost: Option<u64>,
     halt: Option<Halt>,
+    console: Vec<u8>,
 }
 
 impl Node {
@@ -115,6 +117,7 @@ impl Node {
             debts: vec![0; count],
             tohost: None,
             halt: None,
+            console: Vec::new(),
         })
     }
 
@@ -161,12 +164,16 @@ impl Node {
                 }
             }
             if let Some(pause) = self.run_turn(limits) {
+                if self.halt.is_some() {
+                    self.drain();
+                }
                 return pause;
             }
             self.turn.hart += 1;
             if self.turn.hart == self.harts.len() {
                 self.turn.hart = 0;
                 self.clock.next_round(None);
+                self.drain();
             }
         }
     }
@@ -188,6 +195,34 @@ impl Node {
             clock: &self.clock,
             architecture: self.architecture,
         }
+    }
+
+    /// Ends the machine.
+    pub(crate) fn stop(&mut self, halt: Halt) {
+        self.halt = self.halt.or(Some(halt));
+    }
+
+    /// Starts hart `hart` in supervisor mode under the built-in firmware, `a1` pointing at the device tree.
+    pub fn start_supervisor(&mut self, hart: usize, entry: u64, device_tree: u64) {
+        let software_tlb = self.architecture.software_tlb;
+        self.harts.iter_mut().for_each(|hart| firmware::prepare(hart, software_tlb));
+        self.harts[hart].enter_supervisor(entry, device_tree);
+    }
+
+    /// Starts all harts in machine mode at `entry`, `a1` and `a2` as firmware expects them.
+    pub fn start_machine(&mut self, entry: u64, device_tree: u64, a2: u64) {
+        for hart in &mut self.harts {
+            hart.pc = entry;
+            hart.x[10] = hart.id as u64;
+            hart.x[11] = device_tree;
+            hart.x[12] = a2;
+            hart.state = RunState::Running;
+        }
+    }
+
+    /// What the serial port has sent since the last call.
+    pub fn take_console(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.console)
     }
 
     fn run_turn(&mut self, limits: Limits) -> Option<Pause> {
@@ -235,6 +270,14 @@ impl Node {
         None
     }
 
+    /// Takes over what devices have to say; at fixed points of virtual time, since they notice.
+    fn drain(&mut self) {
+        if let Some(uart) = &mut self.bus.uart {
+            self.console.append(&mut uart.take_output(&mut self.bus.lines));
+        }
+        self.bus.settle();
+    }
+
     /// Instructions and traps left under the limits.
     fn room(&self, limits: Limits) -> (u64, u64) {
         let traps: u64 = self.harts.iter().map(|hart| hart.extra_cycles).sum();
@@ -261,7 +304,7 @@ impl Node {
                 let cycles = self.harts[id].cycles();
                 self.clock.skip_to(cycles, self.clock.slice_cycles());
             }
-            Exit::Sbi => {}
+            Exit::Sbi => firmware::call(self, id),
         }
     }
 
