@@ -10,6 +10,7 @@ pub mod dev;
 pub mod engine;
 pub mod fdt;
 pub mod firmware;
+pub mod fp;
 pub mod hart;
 pub mod interp;
 pub mod interrupt;
