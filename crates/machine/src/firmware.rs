@@ -143,5 +143,5 @@ pub fn peek(hart: &Hart, ram: &crate::ram::Ram, va: u64, access: Access) -> Opti
         vs_sum: csr.vsstatus & status::SUM != 0,
         vs_mxr: csr.vsstatus & status::MXR != 0,
     };
-    mmu::translate(&env, &mut Peek(ram), &request).ok().map(|translation| translation.pa)
+    mmu::translate(&env, &mut Peek::new(ram), &request).ok().map(|translation| translation.pa)
 }

@@ -25,16 +25,31 @@ impl TableMemory for Ram {
     }
 }
 
-/// A look at memory that leaves no trace: nothing is marked and no bit is set.
+/// A look at memory that leaves no trace: nothing is marked, and bits that the walk sets are set for it alone.
 #[derive(Debug)]
-pub struct Peek<'a>(pub &'a Ram);
+pub struct Peek<'a> {
+    ram: &'a Ram,
+    updates: Vec<(u64, u64)>,
+}
+
+impl<'a> Peek<'a> {
+    /// Looks at `ram` as it is.
+    pub fn new(ram: &'a Ram) -> Peek<'a> {
+        Peek { ram, updates: Vec::new() }
+    }
+}
 
 impl TableMemory for Peek<'_> {
     fn read_entry(&mut self, pa: u64) -> Option<u64> {
-        self.0.load(pa, 8)
+        let updated = self.updates.iter().rev().find(|update| update.0 == pa);
+        updated.map(|update| update.1).or_else(|| self.ram.load(pa, 8))
     }
 
-    fn update_entry(&mut self, _pa: u64, _old: u64, _new: u64) -> bool {
-        true
+    fn update_entry(&mut self, pa: u64, old: u64, new: u64) -> bool {
+        let unchanged = self.read_entry(pa) == Some(old);
+        if unchanged {
+            self.updates.push((pa, new));
+        }
+        unchanged
     }
 }

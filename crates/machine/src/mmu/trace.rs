@@ -28,7 +28,7 @@ impl Observer for Recorder {
 /// Walks as [`super::translate`] does, marks nothing and sets no A or D bit.
 pub fn walk_trace(env: &Env<'_>, ram: &Ram, request: &Request) -> Trace {
     let mut recorder = Recorder(Vec::new());
-    let mut memory = Peek(ram);
+    let mut memory = Peek::new(ram);
     let result = walk::run(&mut Walker::new(env, &mut memory, &mut recorder), request)
         .map_err(|fault| trap_of(fault, request));
     Trace { steps: recorder.0, result }
