@@ -1,6 +1,8 @@
 //! `multivac`: a parallel computer in one command. One module a verb under [`verb`].
 
 #[allow(dead_code, reason = "verbs use it as they land")]
+mod config;
+#[allow(dead_code, reason = "verbs use it as they land")]
 mod diag;
 #[allow(dead_code, reason = "verbs use it as they land")]
 mod exit;

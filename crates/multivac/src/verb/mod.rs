@@ -1,5 +1,6 @@
 //! The verbs of the command line, one module each.
 
+pub(crate) mod check;
 pub(crate) mod schedule;
 pub(crate) mod topology;
 pub(crate) mod tour;
@@ -10,6 +11,8 @@ use crate::exit::{Exit, Failure};
 /// What `multivac` can be asked to do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
+    /// Check a configuration file, or print it resolved.
+    Check(check::Args),
     /// Properties and drawing of an interconnection network.
     Topology(topology::Args),
     /// Synthetic traffic on a network: latency and throughput.
@@ -24,6 +27,7 @@ impl Verb {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         match self {
+            Verb::Check(args) => args.run(),
             Verb::Topology(args) => args.run(),
             Verb::Traffic(args) => args.run(),
             Verb::Schedule(args) => args.run(),

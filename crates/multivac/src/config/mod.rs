@@ -1,0 +1,278 @@
+//! What to run: the resolved configuration. A file, `--set key=value` and the flags of `run` all end up here.
+//!
+//! Invariant: a [`Config`] that left this module names only what this version can do.
+
+mod print;
+mod read;
+mod sections;
+pub(crate) mod units;
+
+pub(crate) use print::canonical;
+
+use crate::diag::{Problem, did_you_mean};
+use crate::exit::{Exit, Failure};
+use std::path::{Path, PathBuf};
+
+/// The version of the file format.
+const SCHEMA: u64 = 1;
+
+/// A run, resolved: every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    /// A name for reports.
+    pub(crate) name: String,
+    /// The seed of everything random.
+    pub(crate) seed: u64,
+    /// The node.
+    pub(crate) node: Node,
+    /// What is run, and for how long.
+    pub(crate) run: Run,
+}
+
+/// A node's hardware and what boots on it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    /// Hardware threads.
+    pub(crate) harts: usize,
+    /// Size of main memory.
+    pub(crate) memory_bytes: u64,
+    /// Cycles in a second of virtual time, of each hart.
+    pub(crate) clock_hz: u64,
+    /// Cycles of a hart's turn.
+    pub(crate) turn_cycles: u64,
+    /// Who walks page tables.
+    pub(crate) mmu: Mmu,
+    /// What an instruction costs.
+    pub(crate) timing: Timing,
+    /// Where the clock of the board starts, in seconds since 1970.
+    pub(crate) rtc_s: u64,
+    /// What boots.
+    pub(crate) boot: Boot,
+    /// Block devices, in order.
+    pub(crate) disks: Vec<Disk>,
+}
+
+/// What boots on a node.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Boot {
+    /// The program embedded in this binary.
+    Demo,
+    /// An image made by `multivac image build`.
+    Image(String),
+    /// A kernel by the boot protocol of its kind.
+    Kernel(Kernel),
+    /// A bare-metal program.
+    Elf(Elf),
+}
+
+/// A kernel and what it is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Kernel {
+    /// The kernel's file; `None` with firmware that needs none.
+    pub(crate) kernel: Option<PathBuf>,
+    /// The initial RAM disk.
+    pub(crate) initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub(crate) append: String,
+    /// Machine-mode firmware, in place of the built-in SBI.
+    pub(crate) bios: Option<PathBuf>,
+}
+
+/// A bare-metal program and how it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Elf {
+    /// The program's file.
+    pub(crate) file: PathBuf,
+    /// How it starts; `None` decides by the program: machine mode when it has `tohost`.
+    pub(crate) entry: Option<Entry>,
+    /// Where the signature goes after the run.
+    pub(crate) signature: Option<PathBuf>,
+}
+
+/// How a bare-metal program starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Entry {
+    /// All harts at the entry in machine mode, no SBI.
+    M,
+    /// One hart in supervisor mode under the built-in SBI.
+    S,
+}
+
+/// Who walks page tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mmu {
+    /// The hardware.
+    Hardware,
+    /// System software: a TLB miss traps.
+    Software,
+}
+
+/// What an instruction costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Timing {
+    /// One cycle.
+    Flat,
+    /// One cycle, and page-walk steps, cache misses and contended atomics on top.
+    Modelled,
+}
+
+/// What executes instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EngineKind {
+    /// The interpreter.
+    Interp,
+    /// The translator.
+    Translate,
+}
+
+/// A block device.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Disk {
+    /// The raw image.
+    pub(crate) file: PathBuf,
+    /// Whether the guest may write, and where its writes go.
+    pub(crate) mode: DiskMode,
+}
+
+/// Where a guest's writes to a disk go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskMode {
+    /// Into memory: the file stays as it is.
+    Overlay,
+    /// Nowhere: the device refuses them.
+    ReadOnly,
+    /// Into the file.
+    Writable,
+}
+
+/// What is run on the node, and its limits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Run {
+    /// The command to run in the guest; empty for a console.
+    pub(crate) command: Vec<String>,
+    /// Virtual time after which the run ends.
+    pub(crate) max_time_ns: Option<u64>,
+    /// Instructions after which the run ends.
+    pub(crate) max_instructions: Option<u64>,
+    /// What executes instructions.
+    pub(crate) engine: EngineKind,
+}
+
+/// Virtual date at which the board's clock starts: 2026-01-01T00:00:00Z.
+pub(crate) const RTC_S: u64 = machine::board::RTC_START_S;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            name: "demo".to_owned(),
+            seed: 0,
+            node: Node {
+                harts: 1,
+                memory_bytes: 512 << 20,
+                clock_hz: 1_000_000_000,
+                turn_cycles: 10_000,
+                mmu: Mmu::Hardware,
+                timing: Timing::Flat,
+                rtc_s: RTC_S,
+                boot: Boot::Demo,
+                disks: Vec::new(),
+            },
+            run: Run {
+                command: Vec::new(),
+                max_time_ns: None,
+                max_instructions: None,
+                engine: EngineKind::Interp,
+            },
+        }
+    }
+}
+
+impl Config {
+    /// What `run` does without arguments: the embedded demo on four harts.
+    pub(crate) fn demo() -> Config {
+        let mut config = Config::default();
+        config.node.harts = 4;
+        config.node.memory_bytes = 64 << 20;
+        config
+    }
+
+    /// Reads a file, then each `--set`.
+    ///
+    /// Errors: [`Exit::Config`], with every problem found in the text.
+    pub(crate) fn load(path: &Path, sets: &[String]) -> Result<Config, Failure> {
+        let text = std::fs::read(path).map_err(|error| {
+            let help = "`multivac run` takes a TOML file, or no file for the embedded demo";
+            Failure::new(Exit::Config, format!("cannot read {}: {error}", path.display()), help)
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let cause = format!("{} is not text: byte {at} is not UTF-8", path.display());
+            Failure::new(Exit::Config, cause, "a configuration is a TOML file")
+        })?;
+        let mut config = Config::parse(path, &text)?;
+        config.apply_sets(sets)?;
+        Ok(config)
+    }
+
+    /// Reads a configuration from text; `path` is for messages, and for files named relative to it.
+    ///
+    /// Errors: as [`Config::load`].
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, Failure> {
+        let mut config = Config { name: stem(path), ..Config::default() };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let problems = sections::apply(&mut config, text, &sections::Source::File { folder });
+        report(path, text, &problems)?;
+        Ok(config)
+    }
+
+    /// Applies `--set key=value` in order; a key is a dotted path such as `node.harts`.
+    ///
+    /// Errors: [`Exit::Config`].
+    pub(crate) fn apply_sets(&mut self, sets: &[String]) -> Result<(), Failure> {
+        for set in sets {
+            let Some((key, value)) = set.split_once('=') else {
+                let cause = format!("`--set {set}` has no `=`");
+                return Err(Failure::new(Exit::Config, cause, "write it as --set node.harts=2"));
+            };
+            let (key, value) = (key.trim(), value.trim());
+            // A value that is no TOML is a string: --set node.memory=512MiB.
+            let quoted = toml::Value::String(value.to_owned()).to_string();
+            let is_toml = toml::de::DeValue::parse(value).is_ok();
+            let text = format!("{key} = {}", if is_toml { value } else { &quoted });
+            let problems = sections::apply(self, &text, &sections::Source::Set);
+            report(Path::new("--set"), &text, &problems)?;
+        }
+        Ok(())
+    }
+}
+
+/// All problems of a text as one failure.
+fn report(path: &Path, text: &str, problems: &[Problem]) -> Result<(), Failure> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = problems.iter().map(|problem| problem.failure(path, text).text).collect();
+    Err(Failure { exit: Exit::Config, text: texts.join("\n\n") })
+}
+
+/// A name for reports, from the file's.
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "run".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// A word of a fixed list, or what was meant.
+fn one_of<T: Copy>(word: &str, known: &[(&'static str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = known.iter().find(|(name, _)| *name == word) {
+        return Ok(*value);
+    }
+    Err(match did_you_mean(word, known.iter().map(|(name, _)| *name)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let names: Vec<String> = known.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("it is one of {}", names.join(", "))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

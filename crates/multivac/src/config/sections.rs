@@ -1,0 +1,316 @@
+//! The sections of a configuration file, applied over what is configured so far.
+
+use super::read::{Found, Problems, Reader};
+use super::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Node, SCHEMA, Timing, units};
+use crate::diag::Problem;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// Least memory of a node.
+pub(crate) const MEMORY_MIN: u64 = 4 << 20;
+/// Most memory of a node.
+pub(crate) const MEMORY_MAX: u64 = 1 << 40;
+/// Bounds of a clock rate.
+const CLOCK_HZ: std::ops::RangeInclusive<u64> = 10_000_000..=100_000_000_000;
+/// Bounds of a turn.
+const TURN_CYCLES: std::ops::RangeInclusive<u64> = 1..=10_000_000;
+
+/// Where the text comes from.
+pub(super) enum Source<'a> {
+    /// A file: it says its schema, and names files relative to its folder.
+    File {
+        /// The folder of the file.
+        folder: &'a Path,
+    },
+    /// A `--set`: one key.
+    Set,
+}
+
+impl Source<'_> {
+    fn path(&self, text: &str) -> PathBuf {
+        match self {
+            Source::File { folder } => folder.join(text),
+            Source::Set => PathBuf::from(text),
+        }
+    }
+}
+
+/// Applies a text; gives what is wrong with it.
+pub(super) fn apply(config: &mut Config, text: &str, source: &Source<'_>) -> Vec<Problem> {
+    let problems = Problems::default();
+    match DeTable::parse(text) {
+        Err(error) => problems.add(error.span().unwrap_or(0..0), error.message(), ""),
+        Ok(table) => {
+            let top = Reader::new("", table.get_ref(), &problems);
+            whole(config, &top, source, text.len(), &problems);
+            top.finish();
+        }
+    }
+    problems.into_vec()
+}
+
+fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize, problems: &Problems) {
+    match top.get("schema") {
+        Some(found) => {
+            if let Some(version) = found.integer(0..=u64::MAX)
+                && version != SCHEMA
+            {
+                found.problem(
+                    format!("schema {version} is not known"),
+                    format!("this version reads schema {SCHEMA}"),
+                );
+            }
+        }
+        None if matches!(source, Source::File { .. }) => {
+            problems.add(
+                0..end.min(1),
+                "the file does not say its schema",
+                format!("begin it with `schema = {SCHEMA}`"),
+            );
+        }
+        None => {}
+    }
+    if let Some(reader) = top.get("cluster").and_then(|found| found.table("cluster")) {
+        cluster(config, &reader);
+        reader.finish();
+    }
+    if let Some(found) = top.get("node") {
+        let groups = found.tables("node");
+        for (index, (found, reader)) in groups.into_iter().enumerate() {
+            if index > 0 {
+                found
+                    .problem("a second group of nodes is not supported yet by this version", "one node runs");
+            }
+            node(&mut config.node, &found, &reader, source);
+            reader.finish();
+        }
+    }
+    if let Some(reader) = top.get("run").and_then(|found| found.table("run")) {
+        run(config, &reader);
+        reader.finish();
+    }
+    if let Some(reader) = top.get("output").and_then(|found| found.table("output")) {
+        reader.not_yet("pcap", "leave it out");
+        reader.not_yet("trace", "leave it out");
+        reader.finish();
+    }
+    top.not_yet("network", "one node runs, and needs no network; `multivac topology` shows networks");
+    top.not_yet("fault", "faults are of networks; leave it out");
+}
+
+fn cluster(config: &mut Config, reader: &Reader<'_>) {
+    if let Some(name) = reader.get("name").and_then(|found| found.string()) {
+        name.clone_into(&mut config.name);
+    }
+    if let Some(seed) = reader.get("seed").and_then(|found| found.integer(0..=u64::MAX)) {
+        config.seed = seed;
+    }
+}
+
+fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source<'_>) {
+    if let Some(found) = reader.get("count")
+        && let Some(count) = found.integer(1..=u64::MAX)
+        && count != 1
+    {
+        found.problem(
+            format!("a cluster of {count} nodes is not supported yet by this version"),
+            "one node runs: count = 1",
+        );
+    }
+    if let Some(found) = reader.get("boot")
+        && found.word(&[("each", false), ("fork", true)]) == Some(true)
+    {
+        found.problem("`boot = \"fork\"` is not supported yet by this version", "leave it out");
+    }
+    if let Some(harts) =
+        reader.get("harts").and_then(|found| found.integer(1..=machine::board::HARTS_MAX as u64))
+    {
+        node.harts = usize::try_from(harts).unwrap_or(machine::board::HARTS_MAX);
+    }
+    if let Some(found) = reader.get("memory")
+        && let Some(bytes) = found.quantity(units::bytes)
+    {
+        match memory(bytes) {
+            Ok(bytes) => node.memory_bytes = bytes,
+            Err(help) => {
+                found.problem(format!("a node cannot have a memory of {}", units::write_bytes(bytes)), help)
+            }
+        }
+    }
+    let bounded = |key, parse, bounds: std::ops::RangeInclusive<u64>, write: fn(u64) -> String| {
+        let found = reader.get(key)?;
+        let value = found.quantity(parse)?;
+        if bounds.contains(&value) {
+            return Some(value);
+        }
+        let range = format!("it may be {} to {}", write(*bounds.start()), write(*bounds.end()));
+        found.problem(format!("`{key}` cannot be {}", write(value)), range);
+        None
+    };
+    if let Some(hz) = bounded("clock", units::hertz, CLOCK_HZ, units::write_hz) {
+        node.clock_hz = hz;
+    }
+    if let Some(cycles) = bounded("turn", units::count, TURN_CYCLES, |cycles| format!("{cycles} cycles")) {
+        node.turn_cycles = cycles;
+    }
+    if let Some(mmu) = reader.get("mmu").and_then(|found| found.word(&MMU)) {
+        node.mmu = mmu;
+    }
+    if let Some(timing) = reader.get("timing").and_then(|found| found.word(&TIMING)) {
+        node.timing = timing;
+    }
+    if let Some(seconds) = reader.get("rtc").and_then(|found| found.integer(0..=1 << 40)) {
+        node.rtc_s = seconds;
+    }
+    if let Some(disks) = reader.get("disk").and_then(|found| Some((found, found.strings()?))) {
+        let (found, texts) = disks;
+        node.disks.clear();
+        for text in texts {
+            match disk(text) {
+                Ok(disk) => node.disks.push(Disk { file: source.path(&disk.file.to_string_lossy()), ..disk }),
+                Err(help) => found.problem(format!("`{text}` is not a disk"), help),
+            }
+        }
+    }
+    boot(node, group, reader, source);
+}
+
+/// What boots: an image, a kernel, a program; at most one.
+fn boot(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source<'_>) {
+    let text = |key| reader.get(key).and_then(|found| found.string());
+    let path = |key| text(key).map(|text| source.path(text));
+    let (image, kernel, initrd, append, bios) =
+        (text("image"), path("kernel"), path("initrd"), text("append"), path("bios"));
+    let (elf, signature) = (path("elf"), path("signature"));
+    let entry = reader.get("entry").and_then(|found| found.word(&ENTRY));
+    let has_kernel = kernel.is_some() || bios.is_some();
+    if [image.is_some(), has_kernel, elf.is_some()].iter().filter(|given| **given).count() > 1 {
+        group.problem(
+            "a node boots an image, a kernel or an ELF program, and this one names several",
+            "keep one of them",
+        );
+        return;
+    }
+    if let Some(image) = image {
+        node.boot = Boot::Image(image.to_owned());
+    } else if has_kernel {
+        node.boot =
+            Boot::Kernel(Kernel { kernel, initrd, append: append.unwrap_or_default().to_owned(), bios });
+    } else if let Some(file) = elf {
+        node.boot = Boot::Elf(Elf { file, entry, signature });
+    } else {
+        more(node, group, [initrd, signature], append, entry);
+    }
+}
+
+/// Keys that change what was named before, by the file or an earlier `--set`.
+fn more(
+    node: &mut Node,
+    group: &Found<'_>,
+    files: [Option<PathBuf>; 2],
+    append: Option<&str>,
+    entry: Option<Entry>,
+) {
+    let [initrd, signature] = files;
+    match &mut node.boot {
+        Boot::Kernel(kernel) => {
+            kernel.initrd = initrd.or(kernel.initrd.take());
+            if let Some(append) = append {
+                append.clone_into(&mut kernel.append);
+            }
+        }
+        Boot::Elf(elf) => {
+            elf.entry = entry.or(elf.entry);
+            elf.signature = signature.or(elf.signature.take());
+        }
+        Boot::Image(_) | Boot::Demo => {
+            if initrd.is_some() || append.is_some() {
+                group.problem(
+                    "`initrd` and `append` are for a `kernel`, and none is named",
+                    "add `kernel = \"FILE\"`",
+                );
+            }
+            if signature.is_some() || entry.is_some() {
+                group.problem(
+                    "`entry` and `signature` are for an `elf`, and none is named",
+                    "add `elf = \"FILE\"`",
+                );
+            }
+        }
+    }
+}
+
+fn run(config: &mut Config, reader: &Reader<'_>) {
+    if let Some(found) = reader.get("on")
+        && let Some(node) = found.string()
+        && node != "n0"
+    {
+        found.problem(format!("there is no node `{node}`"), "the only node is `n0`");
+    }
+    if let Some(command) = reader.get("command").and_then(|found| found.strings()) {
+        config.run.command = command.into_iter().map(str::to_owned).collect();
+    }
+    if let Some(ns) = reader.get("max_time").and_then(|found| found.quantity(units::nanoseconds)) {
+        config.run.max_time_ns = Some(ns);
+    }
+    if let Some(count) = reader.get("max_instructions").and_then(|found| found.quantity(units::count)) {
+        config.run.max_instructions = Some(count);
+    }
+    if let Some(found) = reader.get("engine")
+        && let Some(engine) = found.word(&ENGINE)
+    {
+        config.run.engine = engine;
+        if engine == EngineKind::Translate {
+            found.problem(
+                "`engine = \"translate\"` is not supported yet by this version",
+                "`interp` is the engine",
+            );
+        }
+    }
+}
+
+/// The words of `mmu`.
+pub(super) const MMU: [(&str, Mmu); 2] = [("hardware", Mmu::Hardware), ("software", Mmu::Software)];
+/// The words of `timing`.
+pub(super) const TIMING: [(&str, Timing); 2] = [("flat", Timing::Flat), ("modelled", Timing::Modelled)];
+/// The words of `entry`.
+pub(super) const ENTRY: [(&str, Entry); 2] = [("m", Entry::M), ("s", Entry::S)];
+/// The words of `engine`.
+pub(super) const ENGINE: [(&str, EngineKind); 2] =
+    [("interp", EngineKind::Interp), ("translate", EngineKind::Translate)];
+
+/// A size of memory within bounds, as a whole number of pages; otherwise what to write instead.
+pub(crate) fn memory(bytes: u64) -> Result<u64, String> {
+    if bytes < MEMORY_MIN {
+        let hint = if bytes >= 4 { format!("; did you mean `{bytes}MiB`?") } else { String::new() };
+        return Err(format!("it takes at least {}{hint}", units::write_bytes(MEMORY_MIN)));
+    }
+    if bytes > MEMORY_MAX {
+        return Err(format!("it takes at most {}", units::write_bytes(MEMORY_MAX)));
+    }
+    Ok(bytes.next_multiple_of(4096))
+}
+
+/// A disk as `FILE[,ro][,overlay][,writable]`; without a mode the guest's writes stay in memory.
+pub(crate) fn disk(text: &str) -> Result<Disk, String> {
+    let mut words = text.split(',');
+    let file = words.next().unwrap_or_default();
+    if file.is_empty() {
+        return Err("a disk is written as FILE[,ro][,overlay][,writable]".to_owned());
+    }
+    let mut disk = Disk { file: PathBuf::from(file), mode: DiskMode::Overlay };
+    let modes =
+        [("ro", DiskMode::ReadOnly), ("overlay", DiskMode::Overlay), ("writable", DiskMode::Writable)];
+    let mut given = Vec::new();
+    for word in words {
+        given.push(super::one_of(word, &modes).map_err(|help| format!("unknown option `{word}`: {help}"))?);
+    }
+    // Read-only and overlay together: nothing is written, so there is nothing to lay over.
+    if given.contains(&DiskMode::Writable) && given.len() > 1 {
+        return Err("a writable disk is neither `ro` nor `overlay`".to_owned());
+    }
+    if let Some(mode) = given.iter().find(|mode| **mode != DiskMode::Overlay) {
+        disk.mode = *mode;
+    }
+    Ok(disk)
+}
