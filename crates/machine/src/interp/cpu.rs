@@ -94,7 +94,6 @@ impl<'a> Cpu<'a> {
     }
 
     /// Whether floating-point instructions are on.
-    #[allow(dead_code, reason = "the floating-point handlers land apart")]
     #[inline]
     pub(super) fn float_enabled(&self) -> bool {
         self.hart.csr.mstatus & status::FS != 0

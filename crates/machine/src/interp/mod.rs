@@ -6,6 +6,7 @@
 
 mod blocks;
 mod cpu;
+mod float;
 mod memory;
 mod tlb;
 

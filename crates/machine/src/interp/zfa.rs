@@ -1,51 +1,22 @@
-//! Floating point.
+//! Zfa: constants, minimum and maximum that keep NaNs, rounding to integers, quiet comparisons.
 
-use super::cpu::{Cpu, Step};
-use crate::trap::Trap;
-use isa::Inst;
+use super::float::handlers;
+use crate::fp::{self, F32, F64};
 
-pub(super) fn fli_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fminm_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fmaxm_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fround_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn froundnx_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fleq_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fltq_s(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fli_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fminm_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fmaxm_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fround_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn froundnx_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fleq_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fltq_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
-}
-pub(super) fn fcvtmod_w_d(_: &mut Cpu<'_>, inst: &Inst) -> Step {
-    Err(Trap::illegal(inst.raw))
+handlers! {
+    fli_s = constant(fp::load_immediate::<F32>);
+    fminm_s = select(fp::min_propagating::<F32>);
+    fmaxm_s = select(fp::max_propagating::<F32>);
+    fround_s = rounded1(|a: F32, rm, flags| fp::round_to_integral(a, rm, false, flags));
+    froundnx_s = rounded1(|a: F32, rm, flags| fp::round_to_integral(a, rm, true, flags));
+    fleq_s = compare(fp::le_quiet::<F32>);
+    fltq_s = compare(fp::lt_quiet::<F32>);
+    fli_d = constant(fp::load_immediate::<F64>);
+    fminm_d = select(fp::min_propagating::<F64>);
+    fmaxm_d = select(fp::max_propagating::<F64>);
+    fround_d = rounded1(|a: F64, rm, flags| fp::round_to_integral(a, rm, false, flags));
+    froundnx_d = rounded1(|a: F64, rm, flags| fp::round_to_integral(a, rm, true, flags));
+    fleq_d = compare(fp::le_quiet::<F64>);
+    fltq_d = compare(fp::lt_quiet::<F64>);
+    fcvtmod_w_d = modular(fp::to_i32_modular);
 }
