@@ -81,10 +81,13 @@ fn interpreter(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("interp");
     group.throughput(Throughput::Elements(BATCH)).sample_size(20);
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    let programs: [(&str, fn(&mut Asm)); 4] =
-        [("registers", registers), ("memory", memory), ("calls", calls), ("float", float)];
-    for (name, program) in programs {
-        let mut node = node(program);
+    let programs = [
+        ("registers", node(registers)),
+        ("memory", node(memory)),
+        ("calls", node(calls)),
+        ("float", node(float)),
+    ];
+    for (name, mut node) in programs {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let instructions = node.retired() + BATCH;
