@@ -36,6 +36,22 @@ pub const PLIC: Window = Window::new(0x0c00_0000, 0x60_0000);
 /// The serial port.
 pub const UART: Window = Window::new(0x1000_0000, 8);
 
+/// How many virtio slots there are; each answers, whether or not a device is in it.
+pub const VIRTIO_SLOTS: usize = 8;
+
+/// The place of virtio slot `slot`.
+pub const fn virtio_window(slot: usize) -> Window {
+    Window::new(0x1000_1000 + 0x1000 * slot as u64, 0x200)
+}
+
+/// The PLIC source of virtio slot `slot`.
+///
+/// Panics: for a slot that no board has.
+pub fn virtio_source(slot: usize) -> u32 {
+    assert!(slot < VIRTIO_SLOTS, "there is no virtio slot {slot}");
+    u32::try_from(slot).map_or(0, |slot| slot + 1)
+}
+
 /// The PLIC source of the serial port.
 pub const UART_SOURCE: u32 = 10;
 /// The PLIC source of the real-time clock.
@@ -62,6 +78,8 @@ pub struct Board {
     /// Whether the core-local interruptor is the ACLINT's three devices, as on QEMU's board with `aclint=on`,
     /// or SiFive's CLINT, which is the same registers without supervisor software interrupts.
     pub aclint: bool,
+    /// Whether there are virtio slots, with whatever is attached to them.
+    pub virtio: bool,
 }
 
 impl Default for Board {
@@ -74,6 +92,7 @@ impl Default for Board {
             rtc_start_s: RTC_START_S,
             syscon: true,
             aclint: false,
+            virtio: true,
         }
     }
 }

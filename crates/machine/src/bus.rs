@@ -9,6 +9,9 @@ use crate::dev::plic::Plic;
 use crate::dev::rtc::Rtc;
 use crate::dev::syscon::Syscon;
 use crate::dev::uart::Uart;
+use crate::dev::virtio::console::Console;
+use crate::dev::virtio::mmio::{Mmio, Peripheral};
+use crate::dev::virtio::net::Net;
 use crate::dev::{Context, Device};
 use crate::lines::Lines;
 use crate::ram::Ram;
@@ -33,6 +36,8 @@ pub struct Bus {
     pub rtc: Option<Rtc>,
     /// The test finisher.
     pub syscon: Option<Syscon>,
+    /// The virtio slots.
+    pub virtio: Box<[Mmio]>,
 }
 
 impl Bus {
@@ -46,6 +51,7 @@ impl Bus {
         }
         let bytes = board.memory_bytes;
         let ram = Ram::new(bytes).map_err(|source| BoardError::Memory { bytes, source })?;
+        let slots = if board.virtio { board::VIRTIO_SLOTS } else { 0 };
         let start_ns = board.rtc_start_s.saturating_mul(1_000_000_000);
         Ok(Bus {
             ram,
@@ -56,6 +62,34 @@ impl Bus {
             uart: board.uart.then(|| Uart::new(board::UART_SOURCE)),
             rtc: board.rtc.then(|| Rtc::new(board::RTC_SOURCE, start_ns)),
             syscon: board.syscon.then(Syscon::default),
+            virtio: (0..slots).map(|slot| Mmio::new(board::virtio_source(slot), None)).collect(),
+        })
+    }
+
+    /// Puts a device into the first empty virtio slot; returns which, or the device when there is none.
+    pub fn attach(&mut self, peripheral: Peripheral) -> Result<usize, Box<Peripheral>> {
+        match self.virtio.iter().position(|slot| slot.peripheral.is_none()) {
+            Some(slot) => {
+                self.virtio[slot] = Mmio::new(board::virtio_source(slot), Some(peripheral));
+                Ok(slot)
+            }
+            None => Err(Box::new(peripheral)),
+        }
+    }
+
+    /// The virtio console, if there is one. After changing it, [`Bus::due`] says that there is something to do.
+    pub fn console(&mut self) -> Option<&mut Console> {
+        self.virtio.iter_mut().find_map(|slot| match &mut slot.peripheral {
+            Some(Peripheral::Console(console)) => Some(console),
+            _ => None,
+        })
+    }
+
+    /// The network interface, if there is one. After changing it, [`Bus::due`] says that there is something to do.
+    pub fn net(&mut self) -> Option<&mut Net> {
+        self.virtio.iter_mut().find_map(|slot| match &mut slot.peripheral {
+            Some(Peripheral::Net(net)) => Some(net),
+            _ => None,
         })
     }
 
@@ -86,7 +120,8 @@ impl Bus {
 
     /// The earliest tick at which some device has something to do by itself; timers are in [`Lines::mtimecmp`].
     pub fn due(&self) -> Option<u64> {
-        self.rtc.iter().filter_map(Device::due).min()
+        let slots = self.virtio.iter().filter_map(Device::due);
+        self.rtc.iter().filter_map(Device::due).chain(slots).min()
     }
 
     /// Does what is due at tick `mtime`: alarms, timers, and work that devices had put off.
@@ -95,6 +130,7 @@ impl Bus {
         if let Some(rtc) = &mut self.rtc {
             rtc.poll(&mut context);
         }
+        self.virtio.iter_mut().for_each(|slot| slot.poll(&mut context));
         Clint::refresh(&mut self.lines, mtime);
         self.settle();
     }
@@ -112,13 +148,18 @@ impl Bus {
         if !matches!(size, 1 | 2 | 4 | 8) || pa & (u64::from(size) - 1) != 0 {
             return None;
         }
-        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon } = self;
+        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon, virtio } = self;
         let context = Context { ram, lines, mtime };
         if let Some(offset) = board::PLIC.offset(pa) {
             return Some((plic, offset, context));
         }
         if let Some(offset) = board::CLINT.offset(pa) {
             return Some((clint, offset, context));
+        }
+        for (number, slot) in virtio.iter_mut().enumerate() {
+            if let Some(offset) = board::virtio_window(number).offset(pa) {
+                return Some((slot, offset, context));
+            }
         }
         let optional: [(&board::Window, Option<&mut dyn Device>); 4] = [
             (&board::UART, uart.as_mut().map(|device| device as _)),
@@ -142,6 +183,7 @@ impl State for Bus {
         self.uart.iter().for_each(|device| device.save(sink));
         self.rtc.iter().for_each(|device| device.save(sink));
         self.syscon.iter().for_each(|device| device.save(sink));
+        self.virtio.save(sink);
     }
 
     fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
@@ -150,7 +192,8 @@ impl State for Bus {
         self.clint.restore(source)?;
         self.uart.iter_mut().try_for_each(|device| device.restore(source))?;
         self.rtc.iter_mut().try_for_each(|device| device.restore(source))?;
-        self.syscon.iter_mut().try_for_each(|device| device.restore(source))
+        self.syscon.iter_mut().try_for_each(|device| device.restore(source))?;
+        self.virtio.restore(source)
     }
 }
 

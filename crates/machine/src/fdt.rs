@@ -234,6 +234,13 @@ impl Tree<'_> {
                 tree.fdt.property_phandle(tree.syscon_phandle())
             })?;
         }
+        if self.board.virtio {
+            for slot in 0..board::VIRTIO_SLOTS {
+                self.device("virtio_mmio", board::virtio_window(slot), 0x1000, &["virtio,mmio"], |tree| {
+                    tree.interrupt(board::virtio_source(slot))
+                })?;
+            }
+        }
         self.plic()?;
         if self.board.aclint { self.aclint() } else { self.clint() }
     }

@@ -20,6 +20,7 @@ pub mod mmu;
 pub mod node;
 pub mod privilege;
 pub mod ram;
+pub mod random;
 pub mod sbi;
 pub mod state;
 pub mod stats;

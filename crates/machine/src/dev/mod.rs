@@ -8,6 +8,7 @@ pub mod rtc;
 pub(crate) mod script;
 pub mod syscon;
 pub mod uart;
+pub mod virtio;
 
 use crate::lines::Lines;
 use crate::ram::Ram;

@@ -77,6 +77,8 @@ fn devices_stand_where_qemu_has_them() {
     check_cells(&found, "/soc/plic@c000000/interrupts-extended", &[2, 11, 2, 9, 4, 11, 4, 9]);
     check_cells(&found, "/soc/clint@2000000/reg", &[0, 0x0200_0000, 0, 0x1_0000]);
     check_cells(&found, "/soc/clint@2000000/interrupts-extended", &[2, 3, 2, 7, 4, 3, 4, 7]);
+    check_cells(&found, "/soc/virtio_mmio@10001000/reg", &[0, 0x1000_1000, 0, 0x1000]);
+    check_cells(&found, "/soc/virtio_mmio@10008000/interrupts", &[8]);
     check_cells(&found, "/poweroff/value", &[0x5555]);
     check_cells(&found, "/reboot/value", &[0x7777]);
     check_cells(&found, "/memory@80000000/reg", &[0, 0x8000_0000, 0, 0x2000_0000]);
@@ -110,9 +112,9 @@ fn the_kernel_finds_its_command_line_disk_and_seed() {
 
 #[test]
 fn absent_devices_are_absent() {
-    let bare = Board { uart: false, rtc: false, syscon: false, aclint: true, ..two_harts() };
+    let bare = Board { uart: false, rtc: false, syscon: false, aclint: true, virtio: false, ..two_harts() };
     let found = tree(&bare);
-    for gone in ["serial", "rtc", "test", "poweroff", "reboot", "stdout-path", "clint@"] {
+    for gone in ["serial", "rtc", "test", "poweroff", "reboot", "stdout-path", "virtio", "clint@"] {
         let kept: Vec<_> = found.keys().filter(|key| key.contains(gone) && !key.contains("aclint")).collect();
         assert!(kept.is_empty(), "{gone}: {kept:?}");
     }

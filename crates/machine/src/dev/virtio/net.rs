@@ -1,0 +1,288 @@
+//! The network interface. Frames that the guest sends wait in an outbox until the run loop takes them, and those
+//! for the guest in an inbox until its driver offers buffers.
+//!
+//! While the interface is unconnected, what is sent is dropped and counted. A full outbox leaves the driver's
+//! buffers where they are; a full inbox drops and counts.
+//!
+//! Source: Virtual I/O Device Specification 1.2, "Network Device".
+
+use super::queue::Violation;
+use super::{QueueSet, Service, Virtio};
+use crate::state_fields;
+use std::collections::VecDeque;
+
+/// Most frames that wait in each direction.
+pub const FRAMES_MAX: usize = 256;
+/// Largest frame that is carried, link header included.
+pub const FRAME_BYTES_MAX: usize = 9018;
+/// Smallest frame that is carried: a link header alone.
+pub const FRAME_BYTES_MIN: usize = 14;
+
+/// Bytes of the header before each frame.
+const HEADER_BYTES: usize = 12;
+const RECEIVE: usize = 0;
+const TRANSMIT: usize = 1;
+const MAC: u64 = 1 << 5;
+const STATUS: u64 = 1 << 16;
+
+/// What an interface has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames taken from the guest.
+    pub sent_frames: u64,
+    /// Frames given to the guest.
+    pub received_frames: u64,
+    /// Frames from the guest that were malformed or found nobody connected.
+    pub sent_dropped_frames: u64,
+    /// Frames for the guest that found no room.
+    pub received_dropped_frames: u64,
+}
+
+state_fields!(Counters { sent_frames, received_frames, sent_dropped_frames, received_dropped_frames });
+
+/// The device.
+#[derive(Debug)]
+pub struct Net {
+    mac: [u8; 6],
+    connected: bool,
+    link_up: bool,
+    inbox: VecDeque<Vec<u8>>,
+    outbox: VecDeque<Vec<u8>>,
+    counters: Counters,
+    ready_queues: QueueSet,
+    config_changed: bool,
+}
+
+state_fields!(Net { mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed });
+
+impl Net {
+    /// An interface with address `mac`, its link up, connected to something or not.
+    pub fn new(mac: [u8; 6], connected: bool) -> Net {
+        Net {
+            mac,
+            connected,
+            link_up: true,
+            inbox: VecDeque::new(),
+            outbox: VecDeque::new(),
+            counters: Counters::default(),
+            ready_queues: 0,
+            config_changed: false,
+        }
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Takes the frames that the guest has sent.
+    pub fn take_frames(&mut self) -> Vec<Vec<u8>> {
+        if self.outbox.is_empty() {
+            return Vec::new();
+        }
+        self.ready_queues |= 1 << TRANSMIT;
+        std::mem::take(&mut self.outbox).into()
+    }
+
+    /// Hands a frame to the guest; false when it was dropped.
+    pub fn push_frame(&mut self, frame: Vec<u8>) -> bool {
+        let carried = (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&frame.len());
+        if !carried || !self.link_up || self.inbox.len() >= FRAMES_MAX {
+            self.counters.received_dropped_frames += 1;
+            return false;
+        }
+        self.inbox.push_back(frame);
+        self.ready_queues |= 1 << RECEIVE;
+        true
+    }
+
+    /// Pulls or plugs the cable, which the guest is told.
+    pub fn set_link(&mut self, up: bool) {
+        self.config_changed |= self.link_up != up;
+        self.link_up = up;
+    }
+
+    /// Gives the interface another address, which drivers read when they set up the device.
+    pub fn set_mac(&mut self, mac: [u8; 6]) {
+        self.mac = mac;
+    }
+
+    fn serve_transmit(&mut self, service: &mut Service<'_>) -> Result<(), Violation> {
+        while self.outbox.len() < FRAMES_MAX {
+            let Some(chain) = service.pop()? else { break };
+            let bytes = chain.readable_bytes();
+            let header = HEADER_BYTES as u64;
+            let length = usize::try_from(bytes.checked_sub(header).ok_or(Violation::Request)?);
+            let length = length.unwrap_or(usize::MAX);
+            let carried = (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&length);
+            if carried && self.connected && self.link_up {
+                let mut frame = vec![0; length];
+                chain.read(service.ram, header, &mut frame);
+                self.outbox.push_back(frame);
+                self.counters.sent_frames += 1;
+            } else {
+                self.counters.sent_dropped_frames += 1;
+            }
+            service.spend(bytes);
+            service.push(&chain, 0)?;
+        }
+        Ok(())
+    }
+
+    fn serve_receive(&mut self, service: &mut Service<'_>) -> Result<(), Violation> {
+        while let Some(frame) = self.inbox.front() {
+            let Some(chain) = service.pop()? else { break };
+            let length = HEADER_BYTES + frame.len();
+            if chain.writable_bytes() < length as u64 {
+                service.unpop();
+                self.counters.received_dropped_frames += 1;
+                self.inbox.pop_front();
+                service.spend(0);
+                continue;
+            }
+            let mut header = [0; HEADER_BYTES];
+            // One buffer holds the whole frame.
+            header[10] = 1;
+            chain.write(service.ram, 0, &header);
+            chain.write(service.ram, HEADER_BYTES as u64, frame);
+            self.inbox.pop_front();
+            self.counters.received_frames += 1;
+            service.spend(length as u64);
+            service.push(&chain, length as u64)?;
+        }
+        Ok(())
+    }
+}
+
+impl Virtio for Net {
+    fn id(&self) -> u32 {
+        1
+    }
+
+    fn queues(&self) -> usize {
+        2
+    }
+
+    fn features(&self) -> u64 {
+        MAC | STATUS
+    }
+
+    fn config(&self) -> Vec<u8> {
+        let mut config = self.mac.to_vec();
+        config.extend([u8::from(self.link_up), 0]);
+        config
+    }
+
+    fn reset(&mut self) {
+        self.inbox.clear();
+        self.ready_queues = 0;
+    }
+
+    fn serve(&mut self, index: usize, service: &mut Service<'_>) -> Result<(), Violation> {
+        match index {
+            RECEIVE => self.serve_receive(service),
+            TRANSMIT => self.serve_transmit(service),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_ready(&mut self) -> QueueSet {
+        std::mem::take(&mut self.ready_queues)
+    }
+
+    fn has_ready(&self) -> bool {
+        self.ready_queues != 0 || self.config_changed
+    }
+
+    fn take_config_change(&mut self) -> bool {
+        std::mem::take(&mut self.config_changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::virtio::driver::{Buffer::In, Buffer::Out, Driver};
+    use crate::dev::virtio::mmio::Peripheral;
+
+    const ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+    fn driver(connected: bool) -> Driver {
+        Driver::start(Peripheral::Net(Net::new(ADDRESS, connected)), MAC | STATUS)
+    }
+
+    fn net(driver: &mut Driver) -> &mut Net {
+        match &mut driver.slot.peripheral {
+            Some(Peripheral::Net(net)) => net,
+            _ => unreachable!("the slot has an interface"),
+        }
+    }
+
+    #[test]
+    fn sent_frames_lose_their_header() {
+        let mut driver = driver(true);
+        driver.offer(1, &[Out(&[0; 12]), Out(&[1; 60])]);
+        driver.offer(1, &[Out(&[&[0; 12][..], &[2; 100]].concat())]);
+        assert_eq!(driver.used(1), [0, 0]);
+        assert_eq!(net(&mut driver).take_frames(), [vec![1; 60], vec![2; 100]]);
+    }
+
+    #[test]
+    fn nobody_connected_drops_and_counts() {
+        let mut driver = driver(false);
+        driver.offer(1, &[Out(&[0; 72])]);
+        assert_eq!(driver.used(1), [0]);
+        assert!(net(&mut driver).take_frames().is_empty());
+        assert_eq!(net(&mut driver).counters().sent_dropped_frames, 1);
+    }
+
+    #[test]
+    fn received_frames_get_a_header_for_one_buffer() {
+        let mut driver = driver(true);
+        let buffer = driver.offer(0, &[In(12), In(1514)]);
+        assert!(net(&mut driver).push_frame(vec![7; 60]));
+        driver.poll();
+        assert_eq!(driver.used(0), [72]);
+        assert_eq!(driver.bytes(buffer, 12), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+        assert!(!net(&mut driver).push_frame(vec![7; 13]));
+        assert!(!net(&mut driver).push_frame(vec![7; FRAME_BYTES_MAX + 1]));
+    }
+
+    #[test]
+    fn a_frame_too_large_for_its_buffer_is_dropped_and_the_buffer_kept() {
+        let mut driver = driver(true);
+        driver.offer(0, &[In(64)]);
+        net(&mut driver).push_frame(vec![7; 60]);
+        net(&mut driver).push_frame(vec![8; 20]);
+        driver.poll();
+        assert_eq!(driver.used(0), [32]);
+        assert_eq!(net(&mut driver).counters().received_dropped_frames, 1);
+    }
+
+    #[test]
+    fn full_queues_hold_back_or_drop() {
+        let mut driver = driver(true);
+        for _ in 0..FRAMES_MAX {
+            driver.offer(1, &[Out(&[0; 72])]);
+        }
+        driver.offer(1, &[Out(&[0; 72])]);
+        assert_eq!(driver.used(1).len(), FRAMES_MAX);
+        net(&mut driver).take_frames();
+        driver.poll();
+        assert_eq!(net(&mut driver).take_frames().len(), 1);
+        let taken = (0..FRAMES_MAX + 1).filter(|_| net(&mut driver).push_frame(vec![0; 60])).count();
+        assert_eq!(taken, FRAMES_MAX);
+    }
+
+    #[test]
+    fn the_link_and_the_address_are_configuration() {
+        let mut driver = driver(true);
+        assert_eq!(driver.config(0, 4) | driver.config(4, 2) << 32, 0x0100_0000_0002);
+        assert_eq!(driver.config(6, 2), 1);
+        net(&mut driver).set_link(false);
+        driver.poll();
+        assert_eq!((driver.register(0x60), driver.config(6, 2)), (2, 0));
+        driver.offer(1, &[Out(&[0; 72])]);
+        assert_eq!(net(&mut driver).counters().sent_dropped_frames, 1);
+    }
+}
