@@ -1,1 +1,8 @@
-//! Nodes in one virtual time: the run loop, the control channel and the telemetry.
+//! Nodes in one virtual time: how a node is booted, the run loop with its limits, the console, the control
+//! channel, the telemetry and the digest. The command, the tests and the tour run machines through here.
+//!
+//! Invariant: nothing here reads a clock or a terminal; what comes from outside comes through [`run::Host`].
+
+pub mod boot;
+pub mod run;
+pub mod telemetry;

@@ -1,0 +1,236 @@
+//! From files to a node that is about to execute its first instruction.
+
+use machine::board::{Board, BoardError};
+use machine::core::Architecture;
+use machine::fdt;
+use machine::interp::Interpreter;
+use machine::load::elf::{self, Symbols};
+use machine::load::kernel::{self, SUPERVISOR_BASE};
+use machine::load::{self, LoadError, Part, layout};
+use machine::node::{self, Node};
+use machine::ram::RAM_BASE;
+
+/// A node's hardware.
+#[derive(Clone, Debug)]
+pub struct Hardware {
+    /// Harts, memory and devices.
+    pub board: Board,
+    /// Cycles in a second of virtual time.
+    pub clock_hz: u64,
+    /// Cycles of a hart's turn.
+    pub turn_cycles: u64,
+    /// TLB misses trap to system software.
+    pub software_tlb: bool,
+    /// Seed of what the node draws at random.
+    pub seed: u64,
+}
+
+/// What a node is given to run.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// A bare-metal program.
+    Elf {
+        /// The file.
+        file: &'a [u8],
+        /// How it starts; `None` decides by the program: machine mode when it has `tohost`.
+        start: Option<Start>,
+    },
+    /// A kernel, by the boot protocol of its kind.
+    Kernel {
+        /// The file; `None` when the firmware is all there is.
+        kernel: Option<&'a [u8]>,
+        /// The initial RAM disk.
+        initrd: Option<&'a [u8]>,
+        /// The kernel's command line.
+        arguments: &'a str,
+        /// Machine-mode firmware, in place of the built-in SBI.
+        bios: Option<&'a [u8]>,
+    },
+}
+
+/// How a bare-metal program starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// All harts at the entry in machine mode, no SBI.
+    Machine,
+    /// One hart in supervisor mode under the built-in SBI.
+    Supervisor,
+}
+
+/// A node ready to run.
+pub struct Booted {
+    /// The node.
+    pub node: Node,
+    /// The program's symbols, where it has some.
+    pub symbols: Symbols,
+    /// What kind of program it is, for reports.
+    pub kind: &'static str,
+}
+
+/// Why a node does not boot.
+#[derive(Debug)]
+pub enum BootError {
+    /// The board cannot be.
+    Board(BoardError),
+    /// A file cannot be loaded.
+    Load {
+        /// Which one: `kernel`, `initrd`, `bios`, `elf`.
+        file: &'static str,
+        /// Why.
+        source: LoadError,
+    },
+    /// The device tree cannot be written.
+    DeviceTree {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for BootError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BootError::Board(error) => error.fmt(f),
+            BootError::Load { file, source } => write!(f, "the {file} cannot be loaded: {source}"),
+            BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for BootError {}
+
+/// How execution begins, once everything stands in memory.
+enum First {
+    Supervisor { entry: u64 },
+    Machine { entry: u64, next: u64 },
+}
+
+/// Builds a node and loads what it is given.
+///
+/// Errors: [`BootError`]; no memory of the host is kept then.
+pub fn boot(hardware: &Hardware, payload: Payload<'_>) -> Result<Booted, BootError> {
+    let (first, loaded) = plan(payload)?;
+    let config = node::Config {
+        board: hardware.board.clone(),
+        clock_hz: hardware.clock_hz,
+        slice_cycles: hardware.turn_cycles,
+        architecture: Architecture {
+            builtin_sbi: matches!(first, First::Supervisor { .. }),
+            software_tlb: hardware.software_tlb,
+        },
+    };
+    let engine = Box::new(Interpreter::new(hardware.board.harts));
+    let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
+    let (initrd, arguments) = match payload {
+        Payload::Elf { .. } => (None, ""),
+        Payload::Kernel { initrd, arguments, .. } => (initrd, arguments),
+    };
+    let initrd_bytes = initrd.map(|initrd| initrd.len() as u64);
+    let main = if matches!(payload, Payload::Elf { .. }) { "elf" } else { "kernel" };
+    let refused = |source: LoadError| {
+        let file = match &source {
+            LoadError::OutsideMemory { what: "initrd", .. } | LoadError::Overlap { what: "initrd", .. } => {
+                "initrd"
+            }
+            LoadError::Overlap { with: "initrd", .. } => "initrd",
+            _ => main,
+        };
+        BootError::Load { file, source }
+    };
+    let mut parts = loaded.parts;
+    let places = layout::find(&parts, initrd_bytes, node.bus.ram.end()).map_err(refused)?;
+    let tree = device_tree(hardware, arguments, places.initrd.zip(initrd_bytes))?;
+    parts.push(Part { what: "device tree", start: places.dtb, data: &tree, bytes: tree.len() as u64 });
+    if let (Some(start), Some(data)) = (places.initrd, initrd) {
+        parts.push(Part { what: "initrd", start, data, bytes: data.len() as u64 });
+    }
+    let next = if let First::Machine { next, .. } = first { next } else { 0 };
+    let info = layout::firmware_info(next);
+    if next != 0 {
+        let (start, bytes) = (places.firmware_info, info.len() as u64);
+        parts.push(Part { what: "firmware's data", start, data: &info, bytes });
+    }
+    load::place(&parts, &mut node.bus.ram).map_err(refused)?;
+    match first {
+        First::Supervisor { entry } => node.start_supervisor(0, entry, places.dtb),
+        First::Machine { entry, next } => {
+            let info = if next == 0 { 0 } else { places.firmware_info };
+            node.start_machine(entry, places.dtb, info);
+        }
+    }
+    if let Some(tohost) = loaded.symbols.tohost {
+        node.watch_tohost(tohost);
+    }
+    Ok(Booted { node, symbols: loaded.symbols, kind: loaded.kind })
+}
+
+/// What the main file comes to.
+struct Loaded<'a> {
+    parts: Vec<Part<'a>>,
+    symbols: Symbols,
+    kind: &'static str,
+}
+
+/// Where everything goes that says so itself, and where execution begins.
+fn plan(payload: Payload<'_>) -> Result<(First, Loaded<'_>), BootError> {
+    let refused = |file| move |source| BootError::Load { file, source };
+    match payload {
+        Payload::Elf { file, start } => {
+            let program = elf::parse(file).map_err(refused("elf"))?;
+            let by_program =
+                if program.symbols.tohost.is_some() { Start::Machine } else { Start::Supervisor };
+            let (first, kind) = match start.unwrap_or(by_program) {
+                Start::Supervisor => (First::Supervisor { entry: program.entry }, "ELF in supervisor mode"),
+                Start::Machine => (First::Machine { entry: program.entry, next: 0 }, "ELF in machine mode"),
+            };
+            Ok((first, Loaded { parts: program.parts, symbols: program.symbols, kind }))
+        }
+        Payload::Kernel { kernel, bios, .. } => {
+            let kernel = kernel.map(|file| kernel::parse(file).map_err(refused("kernel"))).transpose()?;
+            let entry = kernel.as_ref().map_or(SUPERVISOR_BASE, |kernel| kernel.entry);
+            let kind = kernel.as_ref().map_or("firmware", |kernel| kernel.kind);
+            let symbols = kernel.as_ref().map_or_else(Symbols::default, |kernel| kernel.symbols);
+            let mut parts = kernel.map_or_else(Vec::new, |kernel| kernel.parts);
+            let first = match bios {
+                None => First::Supervisor { entry },
+                Some(file) => {
+                    let firmware = firmware(file).map_err(refused("bios"))?;
+                    parts.extend(firmware.parts);
+                    First::Machine { entry: firmware.entry, next: entry }
+                }
+            };
+            Ok((first, Loaded { parts, symbols, kind }))
+        }
+    }
+}
+
+/// Firmware stands at the start of memory; an ELF of it that may stand anywhere is moved there.
+fn firmware(file: &[u8]) -> Result<kernel::Kernel<'_>, LoadError> {
+    let mut firmware = if elf::is_elf(file) { kernel::parse(file)? } else { kernel::raw(file, RAM_BASE)? };
+    if firmware.parts.iter().all(|part| part.end() < RAM_BASE) {
+        firmware.parts.iter_mut().for_each(|part| part.start += RAM_BASE);
+        firmware.entry += RAM_BASE;
+    }
+    firmware.parts.iter_mut().for_each(|part| part.what = "bios");
+    Ok(firmware)
+}
+
+fn device_tree(
+    hardware: &Hardware,
+    arguments: &str,
+    initrd: Option<(u64, u64)>,
+) -> Result<Vec<u8>, BootError> {
+    let mut context = blake3::Hasher::new_derive_key("multivac 1 rng-seed of the device tree");
+    context.update(&hardware.seed.to_le_bytes());
+    let boot = fdt::Boot {
+        arguments: arguments.to_owned(),
+        initrd: initrd.map(|(start, bytes)| start..start + bytes),
+        rng_seed: *context.finalize().as_bytes(),
+        page_tables: !hardware.software_tlb,
+    };
+    let tree = fdt::build(&hardware.board, &boot);
+    let tree = tree.map_err(|error| BootError::DeviceTree { reason: error.to_string() })?;
+    if tree.len() as u64 > layout::DTB_BYTES_MAX {
+        return Err(BootError::DeviceTree { reason: format!("it would take {} bytes", tree.len()) });
+    }
+    Ok(tree)
+}

@@ -1,0 +1,219 @@
+//! The run loop: epochs of virtual time, between which the outside is heard.
+//!
+//! Invariant: the outside is heard at whole epochs of virtual time only, so that a run depends on what comes in
+//! and in which epoch, never on how fast the host is. The length of an epoch is part of the configuration.
+
+use crate::boot::Booted;
+use crate::telemetry::Telemetry;
+use machine::load::elf::Symbols;
+use machine::node::{Halt, Limits, Node, Pause};
+
+/// Virtual time between two looks at the outside.
+pub const EPOCH_NS: u64 = 1_000_000;
+
+/// Where a run ends at the latest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// Virtual time.
+    pub time_ns: Option<u64>,
+    /// Instructions of all harts together.
+    pub instructions: Option<u64>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The machine ended by itself.
+    Halted(Halt),
+    /// The limit of virtual time.
+    Time,
+    /// The limit of instructions.
+    Instructions,
+    /// Every hart sleeps and nothing is due, inside or outside.
+    Deadlock,
+    /// The outside ended it, with a status of its own.
+    Left(u8),
+}
+
+/// What the node is doing when the outside is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Virtual time.
+    pub virtual_ns: u64,
+    /// Instructions so far, all harts together.
+    pub instructions: u64,
+    /// Every hart sleeps and nothing is due: only input goes on from here.
+    pub asleep: bool,
+}
+
+/// What the outside does in an epoch.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Bytes for the console.
+    pub console: Vec<u8>,
+    /// End the run with this status.
+    pub leave: Option<u8>,
+    /// More input may come later: a sleeping node is no deadlock.
+    pub open: bool,
+}
+
+/// The outside of a run.
+pub trait Host {
+    /// Takes what the guest wrote to its console.
+    fn console(&mut self, bytes: &[u8]);
+    /// Asked once an epoch, and may wait where the node sleeps.
+    fn input(&mut self, moment: Moment) -> Input;
+}
+
+/// An outside that says nothing and keeps the console's output.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// Everything the guest wrote.
+    pub console: Vec<u8>,
+}
+
+impl Host for Recorder {
+    fn console(&mut self, bytes: &[u8]) {
+        self.console.extend_from_slice(bytes);
+    }
+
+    fn input(&mut self, _moment: Moment) -> Input {
+        Input::default()
+    }
+}
+
+/// A cluster of one node, and its run.
+pub struct Cluster {
+    node: Node,
+    symbols: Symbols,
+    bounds: Bounds,
+    /// Console input that the serial port had no room for yet.
+    pending: Vec<u8>,
+    output: blake3::Hasher,
+    output_bytes: u64,
+}
+
+impl Cluster {
+    /// A cluster about to run.
+    pub fn new(booted: Booted, bounds: Bounds) -> Cluster {
+        Cluster {
+            node: booted.node,
+            symbols: booted.symbols,
+            bounds,
+            pending: Vec::new(),
+            output: blake3::Hasher::new(),
+            output_bytes: 0,
+        }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Virtual time.
+    ///
+    /// Units: nanoseconds, rounded down.
+    pub fn virtual_ns(&self) -> u64 {
+        self.node.clock().ps_of_cycle(self.node.clock().round_start()) / 1000
+    }
+
+    /// Runs to the end.
+    pub fn run(&mut self, host: &mut dyn Host) -> End {
+        let mut asleep = false;
+        loop {
+            let moment = Moment {
+                virtual_ns: self.virtual_ns(),
+                instructions: self.node.retired(),
+                asleep: asleep && self.pending.is_empty(),
+            };
+            let input = host.input(moment);
+            self.pending.extend_from_slice(&input.console);
+            if let Some(status) = input.leave {
+                return End::Left(status);
+            }
+            if moment.asleep && self.pending.is_empty() && !input.open {
+                return End::Deadlock;
+            }
+            self.feed();
+            let pause = self.epoch();
+            self.deliver(host);
+            match pause {
+                Pause::Halted(halt) => return End::Halted(halt),
+                Pause::Instructions => return End::Instructions,
+                Pause::Time if self.bounds.time_ns.is_some_and(|limit| self.virtual_ns() >= limit) => {
+                    return End::Time;
+                }
+                Pause::Time => asleep = false,
+                Pause::Asleep => asleep = true,
+            }
+        }
+    }
+
+    /// Counters of the run so far.
+    pub fn telemetry(&self) -> Telemetry {
+        Telemetry::of(&self.node)
+    }
+
+    /// The digest over the state of the machine, all its output, and `configuration` in its canonical form.
+    pub fn digest(&self, configuration: &str) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("multivac 1 digest of a run");
+        let mut feed = |part: &[u8]| {
+            hasher.update(part);
+        };
+        feed(&(configuration.len() as u64).to_le_bytes());
+        feed(configuration.as_bytes());
+        feed(&self.output_bytes.to_le_bytes());
+        feed(self.output.finalize().as_bytes());
+        self.node.digest(&mut feed);
+        hasher.finalize()
+    }
+
+    /// The program's signature as lines of 4-byte words, lowest address first, as the architecture tests compare
+    /// it; `None` when the program has no such symbols or they are not in memory.
+    pub fn signature(&self) -> Option<String> {
+        let (begin, end) = (self.symbols.begin_signature?, self.symbols.end_signature?);
+        let bytes = self.node.bus.ram.slice(begin, end.checked_sub(begin)?)?;
+        let word = |chunk: &[u8]| {
+            let mut word = [0; 4];
+            word[..chunk.len()].copy_from_slice(chunk);
+            format!("{:08x}\n", u32::from_le_bytes(word))
+        };
+        Some(bytes.chunks(4).map(word).collect())
+    }
+
+    /// Runs to the end of this epoch, or less.
+    fn epoch(&mut self) -> Pause {
+        let clock = self.node.clock();
+        let cycle_of = |ns: u64| clock.cycle_of_ps(ns.saturating_mul(1000));
+        let epoch_cycles = cycle_of(EPOCH_NS).max(1);
+        let next = (clock.round_start() / epoch_cycles + 1) * epoch_cycles;
+        let limits = Limits {
+            instructions: self.bounds.instructions.unwrap_or(u64::MAX),
+            cycle: self.bounds.time_ns.map_or(next, |limit| next.min(cycle_of(limit))),
+        };
+        self.node.run(limits)
+    }
+
+    /// Gives the serial port as much input as it takes.
+    fn feed(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let bus = &mut self.node.bus;
+        let Some(uart) = &mut bus.uart else { return self.pending.clear() };
+        let taken = uart.push_input(&self.pending, &mut bus.lines);
+        self.pending.drain(..taken);
+        bus.settle();
+    }
+
+    /// Takes what the guest wrote.
+    fn deliver(&mut self, host: &mut dyn Host) {
+        let bytes = self.node.take_console();
+        if !bytes.is_empty() {
+            self.output.update(&bytes);
+            self.output_bytes += bytes.len() as u64;
+            host.console(&bytes);
+        }
+    }
+}
