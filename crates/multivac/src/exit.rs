@@ -26,9 +26,10 @@ pub(crate) enum Exit {
     Guest(u8),
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
             Exit::Ok => 0,
             Exit::Usage => 2,
             Exit::Config => 3,
@@ -38,7 +39,13 @@ impl From<Exit> for ExitCode {
             Exit::Divergence => 7,
             Exit::TimeOut => 124,
             Exit::Guest(status) => status,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
     }
 }
 

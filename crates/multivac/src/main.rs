@@ -6,6 +6,7 @@ mod config;
 mod diag;
 #[allow(dead_code, reason = "verbs use it as they land")]
 mod exit;
+mod session;
 mod tour;
 mod verb;
 

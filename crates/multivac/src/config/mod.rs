@@ -7,7 +7,8 @@ mod read;
 mod sections;
 pub(crate) mod units;
 
-pub(crate) use print::canonical;
+pub(crate) use print::{canonical, flags};
+pub(crate) use sections::{disk, memory};
 
 use crate::diag::{Problem, did_you_mean};
 use crate::exit::{Exit, Failure};
@@ -161,6 +162,23 @@ pub(crate) struct Run {
 /// Virtual date at which the board's clock starts: 2026-01-01T00:00:00Z.
 pub(crate) const RTC_S: u64 = machine::board::RTC_START_S;
 
+impl Boot {
+    /// What runs, in words; `kind` is what its file turned out to be.
+    pub(crate) fn describe(&self, kind: &str) -> String {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Boot::Demo => "the embedded demo".to_owned(),
+            Boot::Image(image) => format!("image {image}"),
+            Boot::Kernel(kernel) => {
+                let files = [&kernel.bios, &kernel.kernel];
+                let names: Vec<String> = files.into_iter().flatten().map(|file| name(file)).collect();
+                format!("{} ({kind})", names.join(" and "))
+            }
+            Boot::Elf(elf) => format!("{} ({kind})", name(&elf.file)),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -193,6 +211,27 @@ impl Config {
         let mut config = Config::default();
         config.node.harts = 4;
         config.node.memory_bytes = 64 << 20;
+        config
+    }
+
+    /// The configuration as the digest sees it: what a run is, not what it is called, where its files lie, what
+    /// executes it, or where it is cut off.
+    pub(crate) fn for_digest(&self) -> Config {
+        let mut config = self.clone();
+        config.name.clear();
+        config.run = Run { command: config.run.command, ..Config::default().run };
+        config.node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
+        match &mut config.node.boot {
+            Boot::Demo | Boot::Image(_) => {}
+            Boot::Kernel(kernel) => {
+                let files = [&mut kernel.kernel, &mut kernel.initrd, &mut kernel.bios];
+                files.into_iter().flatten().for_each(PathBuf::clear);
+            }
+            Boot::Elf(elf) => {
+                elf.file.clear();
+                elf.signature = None;
+            }
+        }
         config
     }
 

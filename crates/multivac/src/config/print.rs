@@ -78,6 +78,76 @@ pub(crate) fn disk_text(disk: &Disk) -> String {
     text
 }
 
+/// The command that runs a configuration again.
+pub(crate) fn flags(config: &Config) -> String {
+    let node = &config.node;
+    let mut words: Vec<String> = vec!["multivac".to_owned(), "run".to_owned()];
+    let mut flag = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value)]);
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    match &node.boot {
+        Boot::Demo => {}
+        Boot::Image(name) => flag("--image", name.clone()),
+        Boot::Kernel(kernel) => {
+            for (name, file) in
+                [("--bios", &kernel.bios), ("--kernel", &kernel.kernel), ("--initrd", &kernel.initrd)]
+            {
+                if let Some(file) = file {
+                    flag(name, path(file));
+                }
+            }
+            if !kernel.append.is_empty() {
+                flag("--append", kernel.append.clone());
+            }
+        }
+        Boot::Elf(elf) => {
+            flag("--elf", path(&elf.file));
+            if let Some(entry) = elf.entry {
+                flag("--entry", word(&ENTRY, entry).to_owned());
+            }
+        }
+    }
+    node.disks.iter().for_each(|disk| flag("--disk", disk_text(disk)));
+    flag("--harts", node.harts.to_string());
+    flag("--memory", units::write_bytes(node.memory_bytes));
+    flag("--seed", config.seed.to_string());
+    let standard = Config::default();
+    if node.timing != standard.node.timing {
+        flag("--timing", word(&TIMING, node.timing).to_owned());
+    }
+    if node.mmu != standard.node.mmu {
+        flag("--mmu", word(&MMU, node.mmu).to_owned());
+    }
+    for (changed, key, value) in [
+        (node.clock_hz != standard.node.clock_hz, "node.clock", units::write_hz(node.clock_hz)),
+        (node.turn_cycles != standard.node.turn_cycles, "node.turn", node.turn_cycles.to_string()),
+        (node.rtc_s != standard.node.rtc_s, "node.rtc", node.rtc_s.to_string()),
+    ] {
+        if changed {
+            flag("--set", format!("{key}={value}"));
+        }
+    }
+    if let Some(ns) = config.run.max_time_ns {
+        flag("--max-time", units::write_ns(ns));
+    }
+    if let Some(count) = config.run.max_instructions {
+        flag("--max-instructions", count.to_string());
+    }
+    if !config.run.command.is_empty() {
+        words.push("--".to_owned());
+        words.extend(config.run.command.iter().map(|word| shell_word(word)));
+    }
+    words.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// The word of a value in its list.
 pub(crate) fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
     words.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)

@@ -1,6 +1,7 @@
 //! The verbs of the command line, one module each.
 
 pub(crate) mod check;
+pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod topology;
 pub(crate) mod tour;
@@ -11,6 +12,8 @@ use crate::exit::{Exit, Failure};
 /// What `multivac` can be asked to do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
+    /// Boot a machine and run its job; without arguments, the embedded demo.
+    Run(Box<run::Args>),
     /// Check a configuration file, or print it resolved.
     Check(check::Args),
     /// Properties and drawing of an interconnection network.
@@ -27,6 +30,7 @@ impl Verb {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         match self {
+            Verb::Run(args) => args.run(),
             Verb::Check(args) => args.run(),
             Verb::Topology(args) => args.run(),
             Verb::Traffic(args) => args.run(),

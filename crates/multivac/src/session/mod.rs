@@ -1,0 +1,187 @@
+//! A run from its configuration to its report: files read, node booted, console attached, end told.
+
+mod files;
+mod host;
+mod report;
+mod terminal;
+
+use crate::config::{Boot, Config, Elf, Entry, Kernel, Mmu, Timing, canonical};
+use crate::exit::{Exit, Failure};
+use cluster::boot::{self, BootError, Booted, Hardware, Payload, Start};
+use cluster::run::{Bounds, Cluster, End};
+use machine::board::Board;
+use machine::node::Halt;
+pub(crate) use report::Report;
+use std::path::Path;
+use std::time::Instant;
+
+/// The program that runs when nothing else is asked for.
+const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
+
+/// How a session speaks to people.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// The report is one JSON document, alone on standard output.
+    pub(crate) json: bool,
+    /// Say less: no report, no hints.
+    pub(crate) quiet: bool,
+    /// Say more: counters of each hart.
+    pub(crate) verbose: bool,
+}
+
+/// Runs a configuration to its end and reports.
+///
+/// Errors: whatever keeps it from running; how it ended is in the exit code.
+pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
+    if !config.run.command.is_empty() && !matches!(config.node.boot, Boot::Image(_)) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "a command needs a guest with the control agent",
+            "name one that `multivac image build` made: --image NAME",
+        ));
+    }
+    let started = Instant::now();
+    let booted = boot(config)?;
+    let kind = booted.kind;
+    let bounds = Bounds { time_ns: config.run.max_time_ns, instructions: config.run.max_instructions };
+    let mut cluster = Cluster::new(booted, bounds);
+    let mut host = host::attach(config, manner)?;
+    let cpu_before = cpu_seconds();
+    let run_started = Instant::now();
+    let end = cluster.run(&mut host);
+    let wall_s = run_started.elapsed().as_secs_f64();
+    let cpu_s = cpu_seconds() - cpu_before;
+    host.finish();
+
+    let signature = write_signature(config, &cluster);
+    let exit = exit_of(end);
+    let report = Report {
+        what: config.node.boot.describe(kind),
+        replay: crate::config::flags(config),
+        harts: config.node.harts,
+        memory_bytes: config.node.memory_bytes,
+        exit,
+        end,
+        virtual_ns: cluster.virtual_ns(),
+        wall_s,
+        cpu_s,
+        setup_s: (run_started - started).as_secs_f64(),
+        digest: cluster.digest(&canonical(&config.for_digest())).to_hex().to_string(),
+        telemetry: cluster.telemetry(),
+        engine: cluster.node().engine_name(),
+    };
+    report.print(manner, !config.run.command.is_empty());
+    signature?;
+    Ok(exit)
+}
+
+/// The exit code of an end.
+fn exit_of(end: End) -> Exit {
+    match end {
+        End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) => Exit::Ok,
+        End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock => Exit::GuestFailed,
+        End::Time | End::Instructions => Exit::TimeOut,
+        End::Left(status) => Exit::Guest(status),
+    }
+}
+
+/// Reads the files and boots the node.
+fn boot(config: &Config) -> Result<Booted, Failure> {
+    let node = &config.node;
+    if node.timing == Timing::Modelled && !MODELLED_TIMING {
+        return Err(Failure::new(Exit::Usage, "this version has no modelled timing", "use --timing flat"));
+    }
+    let hardware = Hardware {
+        board: Board {
+            harts: node.harts,
+            memory_bytes: node.memory_bytes,
+            rtc_start_s: node.rtc_s,
+            ..Board::default()
+        },
+        clock_hz: node.clock_hz,
+        turn_cycles: node.turn_cycles,
+        software_tlb: node.mmu == Mmu::Software,
+        seed: config.seed,
+    };
+    let memory = node.memory_bytes;
+    match &node.boot {
+        Boot::Demo => {
+            start(&hardware, Payload::Elf { file: DEMO, start: Some(Start::Supervisor) }, Path::new("demo"))
+        }
+        Boot::Elf(Elf { file, entry, .. }) => {
+            let bytes = files::program("program", file)?;
+            let entry = entry.map(|entry| match entry {
+                Entry::M => Start::Machine,
+                Entry::S => Start::Supervisor,
+            });
+            start(&hardware, Payload::Elf { file: &bytes, start: entry }, file)
+        }
+        Boot::Kernel(Kernel { kernel, initrd, append, bios }) => {
+            let kernel_bytes = kernel.as_deref().map(|file| files::program("kernel", file)).transpose()?;
+            let initrd_bytes =
+                initrd.as_deref().map(|file| files::within("initrd", file, memory)).transpose()?;
+            let bios_bytes = bios.as_deref().map(|file| files::within("bios", file, memory)).transpose()?;
+            let payload = Payload::Kernel {
+                kernel: kernel_bytes.as_deref(),
+                initrd: initrd_bytes.as_deref(),
+                arguments: append,
+                bios: bios_bytes.as_deref(),
+            };
+            let named = |error: &BootError| match error {
+                BootError::Load { file: "initrd", .. } => initrd.as_deref(),
+                BootError::Load { file: "bios", .. } => bios.as_deref(),
+                _ => kernel.as_deref(),
+            };
+            boot::boot(&hardware, payload).map_err(|error| {
+                let file = named(&error).unwrap_or(Path::new("")).to_owned();
+                refuse(&error, &file)
+            })
+        }
+        Boot::Image(name) => Err(Failure::new(
+            Exit::Image,
+            format!("there is no image `{name}`"),
+            "`multivac image list` shows what there is",
+        )),
+    }
+}
+
+fn start(hardware: &Hardware, payload: Payload<'_>, file: &Path) -> Result<Booted, Failure> {
+    boot::boot(hardware, payload).map_err(|error| refuse(&error, file))
+}
+
+/// A node that does not boot, as an error with its exit code.
+fn refuse(error: &BootError, file: &Path) -> Failure {
+    match error {
+        BootError::Board(_) => Failure::new(Exit::Host, error, "try less --memory"),
+        BootError::Load { .. } => {
+            let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };
+            Failure::new(Exit::Image, format!("{}: {error}", file.display()), help)
+        }
+        BootError::DeviceTree { .. } => {
+            Failure::new(Exit::Config, error, "the kernel's command line has no zero byte")
+        }
+    }
+}
+
+/// Writes the signature where one is asked for.
+fn write_signature(config: &Config, cluster: &Cluster) -> Result<(), Failure> {
+    let Boot::Elf(Elf { file, signature: Some(path), .. }) = &config.node.boot else { return Ok(()) };
+    let Some(text) = cluster.signature() else {
+        let cause = format!("{} has no `begin_signature` and `end_signature` in memory", file.display());
+        return Err(Failure::new(Exit::Image, cause, "leave --signature out"));
+    };
+    std::fs::write(path, text)
+        .map_err(|error| Failure::new(Exit::Host, format!("cannot write {}: {error}", path.display()), ""))
+}
+
+/// CPU time of this process.
+fn cpu_seconds() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // Nanoseconds of a second are exact in a double, and a process lives less than 2^53 seconds.
+    #[expect(clippy::cast_precision_loss, reason = "exact for any process's lifetime")]
+    let (seconds, nanoseconds) = (now.tv_sec as f64, now.tv_nsec as f64);
+    seconds + nanoseconds / 1e9
+}
+
+/// Whether the machine has the modelled timing.
+const MODELLED_TIMING: bool = false;

@@ -1,0 +1,198 @@
+//! `multivac run`: boots a machine and runs its job.
+
+use crate::config::{self, Boot, Config, Elf, EngineKind, Entry, Kernel, Mmu, Timing, units};
+use crate::exit::{Exit, Failure};
+use crate::session::{self, Manner};
+use std::path::{Path, PathBuf};
+
+/// A configuration and its name.
+type Preset = (&'static str, fn() -> Config);
+
+/// Configurations that have a name instead of a file.
+const PRESETS: &[Preset] = &[("demo", Config::demo)];
+
+/// Flags of `multivac run`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A TOML file, or the name of a preset (`demo`); without it, the embedded demo.
+    config: Option<String>,
+    #[command(flatten)]
+    boot: BootFlags,
+    #[command(flatten)]
+    node: NodeFlags,
+    /// Run ends after this much virtual time (`2s`, `50ms`), with exit code 124.
+    #[arg(long, value_name = "TIME", value_parser = units::nanoseconds)]
+    max_time: Option<u64>,
+    /// Run ends after this many instructions of all harts together, with exit code 124.
+    #[arg(long, value_name = "COUNT", value_parser = units::count)]
+    max_instructions: Option<u64>,
+    /// Seed of everything random.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// What executes instructions.
+    #[arg(long, value_enum)]
+    engine: Option<EngineKind>,
+    /// Host threads; one node runs on one.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Change a key of the configuration, as in `node.harts=2`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The report is one JSON document on standard output; the guest's console goes to standard error.
+    #[arg(long)]
+    json: bool,
+    /// No report and no hints.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Counters of each hart in the report, and the console also while a command runs.
+    #[arg(short, long)]
+    verbose: bool,
+    /// A command to run in the guest; its output and exit status become ours.
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+/// What boots.
+#[derive(clap::Args)]
+struct BootFlags {
+    /// An image made by `multivac image build`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kernel", "bios", "elf"])]
+    image: Option<String>,
+    /// A kernel: a Linux Image, an ELF, or a bare binary such as U-Boot's.
+    #[arg(long, value_name = "FILE", conflicts_with = "elf")]
+    kernel: Option<PathBuf>,
+    /// The kernel's initial RAM disk.
+    #[arg(long, value_name = "FILE", conflicts_with = "elf")]
+    initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    #[arg(long, value_name = "WORDS", conflicts_with = "elf")]
+    append: Option<String>,
+    /// Machine-mode firmware in place of the built-in SBI (OpenSBI's fw_jump or fw_dynamic).
+    #[arg(long, value_name = "FILE", conflicts_with = "elf")]
+    bios: Option<PathBuf>,
+    /// A raw disk image, FILE[,ro][,overlay][,writable]; may be repeated. What the guest writes stays in memory.
+    #[arg(long = "disk", value_name = "FILE[,MODE]", value_parser = config::disk)]
+    disks: Vec<config::Disk>,
+    /// A bare-metal program.
+    #[arg(long, value_name = "FILE")]
+    elf: Option<PathBuf>,
+    /// How the program starts: all harts in machine mode, or one in supervisor mode under SBI.
+    #[arg(long, value_enum, requires = "elf")]
+    entry: Option<Entry>,
+    /// Where the words from `begin_signature` to `end_signature` go after the run.
+    #[arg(long, value_name = "FILE", requires = "elf")]
+    signature: Option<PathBuf>,
+}
+
+/// The node's hardware.
+#[derive(clap::Args)]
+struct NodeFlags {
+    /// Hardware threads, 1 to 64.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    harts: Option<u16>,
+    /// Size of main memory, as in `512MiB`.
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    memory: Option<u64>,
+    /// What an instruction costs.
+    #[arg(long, value_enum)]
+    timing: Option<Timing>,
+    /// Who walks page tables.
+    #[arg(long, value_enum)]
+    mmu: Option<Mmu>,
+}
+
+fn memory(text: &str) -> Result<u64, String> {
+    config::memory(units::bytes(text)?)
+}
+
+impl Args {
+    /// Carries the verb out.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let manner = Manner { json: self.json, quiet: self.quiet, verbose: self.verbose };
+        let config = self.resolve()?;
+        session::run(&config, manner)
+    }
+
+    /// The configuration that file, flags and `--set` come to; flags go over the file, `--set` over both.
+    fn resolve(self) -> Result<Config, Failure> {
+        let mut config = self.base()?;
+        let Args { boot, node, .. } = self;
+        boot.apply(&mut config)?;
+        if let Some(harts) = node.harts {
+            config.node.harts = usize::from(harts);
+        }
+        config.node.memory_bytes = node.memory.unwrap_or(config.node.memory_bytes);
+        config.node.timing = node.timing.unwrap_or(config.node.timing);
+        config.node.mmu = node.mmu.unwrap_or(config.node.mmu);
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.run.max_time_ns = self.max_time.or(config.run.max_time_ns);
+        config.run.max_instructions = self.max_instructions.or(config.run.max_instructions);
+        config.run.engine = self.engine.unwrap_or(config.run.engine);
+        if !self.command.is_empty() {
+            config.run.command = self.command;
+        }
+        config.apply_sets(&self.sets)?;
+        if config.run.engine == EngineKind::Translate {
+            return Err(Failure::new(
+                Exit::Usage,
+                "the engine `translate` is not supported yet by this version",
+                "leave --engine out: the interpreter runs everything",
+            ));
+        }
+        Ok(config)
+    }
+
+    /// What the flags go over: a file, a preset, or what the flags themselves call for.
+    fn base(&self) -> Result<Config, Failure> {
+        let Some(name) = &self.config else {
+            let boot = &self.boot;
+            if boot.image.is_none() && boot.kernel.is_none() && boot.bios.is_none() && boot.elf.is_none() {
+                return Ok(Config::demo());
+            }
+            return Ok(Config { name: "run".to_owned(), ..Config::default() });
+        };
+        if let Some((_, preset)) = PRESETS.iter().find(|(known, _)| known == name) {
+            return Ok(preset());
+        }
+        let path = Path::new(name);
+        let looks_like_a_file = path.extension().is_some() || name.contains('/') || path.exists();
+        if looks_like_a_file {
+            return Config::load(path, &[]);
+        }
+        let known = PRESETS.iter().map(|(known, _)| *known);
+        let help = match crate::diag::did_you_mean(name, known) {
+            Some(near) => format!("did you mean `{near}`? A file is named with its extension: {name}.toml"),
+            None => "presets: demo; a file is named with its extension".to_owned(),
+        };
+        Err(Failure::new(Exit::Config, format!("no preset is called `{name}`"), help))
+    }
+}
+
+impl BootFlags {
+    fn apply(self, config: &mut Config) -> Result<(), Failure> {
+        let node = &mut config.node;
+        if !self.disks.is_empty() {
+            node.disks = self.disks;
+        }
+        if let Some(image) = self.image {
+            node.boot = Boot::Image(image);
+        } else if let Some(file) = self.elf {
+            node.boot = Boot::Elf(Elf { file, entry: self.entry, signature: self.signature });
+        } else if self.kernel.is_some() || self.bios.is_some() {
+            node.boot = Boot::Kernel(Kernel {
+                kernel: self.kernel,
+                initrd: self.initrd,
+                append: self.append.unwrap_or_default(),
+                bios: self.bios,
+            });
+        } else if self.initrd.is_some() || self.append.is_some() {
+            let Boot::Kernel(kernel) = &mut node.boot else {
+                let cause = "--initrd and --append are for a kernel, and none is named";
+                return Err(Failure::new(Exit::Usage, cause, "name one with --kernel FILE"));
+            };
+            kernel.initrd = self.initrd.or(kernel.initrd.take());
+            kernel.append = self.append.unwrap_or(std::mem::take(&mut kernel.append));
+        }
+        Ok(())
+    }
+}
