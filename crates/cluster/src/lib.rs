@@ -4,5 +4,6 @@
 //! Invariant: nothing here reads a clock or a terminal; what comes from outside comes through [`run::Host`].
 
 pub mod boot;
+pub mod control;
 pub mod run;
 pub mod telemetry;

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod run;
+pub(crate) mod image;
 pub(crate) mod schedule;
 pub(crate) mod topology;
 pub(crate) mod tour;
@@ -22,6 +23,8 @@ pub(crate) enum Verb {
     Traffic(traffic::Args),
     /// Simulate scheduling policies on a workload: Gantt chart and metrics.
     Schedule(schedule::Args),
+    /// Make, list and remove guest images.
+    Image(image::Args),
     /// The course, running: each concept in a picture, a number and a line.
     Tour(tour::Args),
 }
@@ -35,6 +38,7 @@ impl Verb {
             Verb::Topology(args) => args.run(),
             Verb::Traffic(args) => args.run(),
             Verb::Schedule(args) => args.run(),
+            Verb::Image(args) => args.run(),
             Verb::Tour(args) => args.run(),
         }
     }
