@@ -1,8 +1,8 @@
 //! The verbs of the command line, one module each.
 
 pub(crate) mod check;
-pub(crate) mod run;
 pub(crate) mod image;
+pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod topology;
 pub(crate) mod tour;
