@@ -138,6 +138,8 @@ csrs! {
         STLBIDX 0x5c3 "stlbidx" ": number of the entry; bit 63 is set by a probe that finds nothing";
         STLBRANDOM 0x5c4 "stlbrandom" ": a number for replacement, stepped by hardware; read-only";
         STLBCMD 0x5c5 "stlbcmd" ": writing carries out a command: 1 write the entry at `stlbidx`, 2 write at `stlbrandom`, 3 probe for `stlbvpn` and `stlbasid`, 4 read the entry at `stlbidx`";
+        STLBWIRED 0x5c6 "stlbwired" ": the first entry that `stlbrandom` may name";
+        STLBSIZE 0x5c7 "stlbsize" ": page size of the entry: 0 is 4 KiB, 1 is 2 MiB, 2 is 1 GiB, 3 is 512 GiB";
     }
     series {
         HPMCOUNTER3 0xc03 "hpmcounter" 3 29 1;

@@ -143,5 +143,11 @@ pub fn peek(hart: &Hart, ram: &crate::ram::Ram, va: u64, access: Access) -> Opti
         vs_sum: csr.vsstatus & status::SUM != 0,
         vs_mxr: csr.vsstatus & status::MXR != 0,
     };
-    mmu::translate(&env, &mut Peek::new(ram), &request).ok().map(|translation| translation.pa)
+    let mut memory = Peek::new(ram);
+    let translation = if hart.tlb.entries().is_empty() {
+        mmu::translate(&env, &mut memory, &request)
+    } else {
+        hart.tlb.look_up(&env, &mut memory, &request)
+    };
+    translation.ok().map(|translation| translation.pa)
 }

@@ -4,6 +4,7 @@
 //! [`crate::trap`] and [`crate::interrupt`], what its CSRs mean in [`crate::csr`].
 
 use crate::mmu::pmp::Pmp;
+use crate::mmu::software::SoftwareTlb;
 use crate::privilege::Privilege;
 use crate::state::{Source, State, StateError};
 use crate::state_fields;
@@ -68,6 +69,8 @@ pub struct Hart {
     pub csr: Csrs,
     /// Physical memory protection.
     pub pmp: Pmp,
+    /// The software-managed TLB; empty on machines that walk page tables.
+    pub tlb: SoftwareTlb,
     /// Counters for reports; not simulated state.
     pub stats: HartStats,
 }
@@ -90,6 +93,7 @@ impl Hart {
             id,
             csr: Csrs::default(),
             pmp: Pmp::default(),
+            tlb: SoftwareTlb::new(0),
             stats: HartStats::default(),
         }
     }
@@ -183,7 +187,8 @@ state_fields!(Hart {
     reservation,
     state,
     csr,
-    pmp
+    pmp,
+    tlb
 });
 
 macro_rules! csr_file {

@@ -24,4 +24,5 @@ pub mod random;
 pub mod sbi;
 pub mod state;
 pub mod stats;
+pub mod timing;
 pub mod trap;

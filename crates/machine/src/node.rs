@@ -15,6 +15,7 @@ use crate::firmware;
 use crate::hart::{Hart, Resume, RunState};
 use crate::interrupt;
 use crate::lines::mip;
+use crate::mmu::software::{self, SoftwareTlb};
 use crate::state::State;
 
 /// What a node is made of.
@@ -107,8 +108,10 @@ impl Node {
     pub fn new(config: &Config, engine: Box<dyn Engine>) -> Result<Node, BoardError> {
         let bus = Bus::new(&config.board)?;
         let count = config.board.harts;
+        let entries = if config.architecture.software_tlb { software::ENTRIES_DEFAULT } else { 0 };
+        let hart = |id| Hart { tlb: SoftwareTlb::new(entries), ..Hart::new(id) };
         Ok(Node {
-            harts: (0..count).map(Hart::new).collect(),
+            harts: (0..count).map(hart).collect(),
             bus,
             clock: Clock::new(config.clock_hz, count, config.slice_cycles),
             architecture: config.architecture,
@@ -175,6 +178,14 @@ impl Node {
                 self.clock.next_round(None);
                 self.drain();
             }
+        }
+    }
+
+    /// Gives each hart's software-managed TLB `entries` entries in place of the usual number, all invalid; without
+    /// effect on a machine that walks page tables.
+    pub fn resize_software_tlb(&mut self, entries: usize) {
+        if self.architecture.software_tlb {
+            self.harts.iter_mut().for_each(|hart| hart.tlb = SoftwareTlb::new(entries));
         }
     }
 

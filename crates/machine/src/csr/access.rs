@@ -93,7 +93,7 @@ fn specific(core: &Core<'_>, number: u16) -> Result<(), Denied> {
         n::STIMECMP | n::VSTIMECMP if hart.privilege != Privilege::Machine => {
             environment::may_use_stimecmp(hart, number == n::STIMECMP)
         }
-        n::STLBVPN..=n::STLBCMD if hart.virt => Err(Denied::Virtual),
+        n::STLBVPN..=n::STLBSIZE if hart.virt => Err(Denied::Virtual),
         _ => Ok(()),
     }
 }
@@ -151,7 +151,7 @@ fn exists(core: &Core<'_>, number: u16) -> bool {
         | n::MCYCLE
         | n::MINSTRET..=MHPMCOUNTER31 => true,
         n::PMPCFG0..=PMPCFG14 => number.is_multiple_of(2),
-        n::STLBVPN..=n::STLBCMD => core.architecture.software_tlb,
+        n::STLBVPN..=n::STLBSIZE => core.architecture.software_tlb,
         _ => false,
     }
 }

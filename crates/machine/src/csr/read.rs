@@ -87,6 +87,7 @@ pub fn read(core: &Core<'_>, number: u16) -> u64 {
         n::MTVAL2 => csr.mtval2,
         n::PMPCFG0..=PMPCFG14 => hart.pmp.read_cfg(usize::from(number - n::PMPCFG0)),
         n::PMPADDR0..=PMPADDR63 => hart.pmp.read_addr(usize::from(number - n::PMPADDR0)),
+        n::STLBVPN..=n::STLBSIZE => hart.tlb.read(number),
         // Event counters, identification, guest external interrupts: present, and 0.
         _ => 0,
     }

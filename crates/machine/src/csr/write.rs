@@ -101,10 +101,19 @@ pub fn write(core: &mut Core<'_>, number: u16, value: u64) -> Effect {
             csr.medeleg = value & (MEDELEG | custom);
         }
         n::HEDELEG => csr.hedeleg = value & HEDELEG,
+        n::STLBVPN..=n::STLBSIZE => return write_tlb(core, number, value),
         // `misa`, event counters, `hgeie`: writable in name, fixed in fact.
         _ => {}
     }
     Effect::None
+}
+
+fn write_tlb(core: &mut Core<'_>, number: u16, value: u64) -> Effect {
+    if !core.hart.tlb.write(number, value) {
+        return Effect::None;
+    }
+    core.bus.ram.drop_translations();
+    Effect::Translation
 }
 
 fn write_float(core: &mut Core<'_>, number: u16, value: u64) -> Effect {
@@ -135,6 +144,7 @@ fn write_status(stored: &mut u64, legalize: fn(u64, u64) -> u64, value: u64) -> 
 }
 
 fn write_atp(core: &mut Core<'_>, number: u16, value: u64) -> Effect {
+    let software = core.architecture.software_tlb;
     let hart = &mut *core.hart;
     let csr = &mut hart.csr;
     let stored = match number {
@@ -142,7 +152,12 @@ fn write_atp(core: &mut Core<'_>, number: u16, value: u64) -> Effect {
         n::VSATP => &mut csr.vsatp,
         _ => &mut csr.hgatp,
     };
-    let legalize = if number == n::HGATP { mmu::mode::hgatp_write } else { mmu::mode::satp_write };
+    let legalize = match (number, software) {
+        (n::SATP, true) => mmu::mode::software_satp_write,
+        (_, true) => |old, _| old,
+        (n::HGATP, false) => mmu::hgatp_write,
+        (_, false) => mmu::satp_write,
+    };
     let old = std::mem::replace(stored, legalize(*stored, value));
     if *stored == old {
         return Effect::None;

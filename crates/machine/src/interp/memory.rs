@@ -241,7 +241,11 @@ impl Cpu<'_> {
             vs_mxr: csr.vsstatus & status::MXR != 0,
         };
         self.hart.stats.tlb_misses += 1;
-        let outcome = mmu::translate(&env, &mut self.bus.ram, &request);
+        let outcome = if self.architecture.software_tlb {
+            self.hart.tlb.translate(&env, &mut self.bus.ram, &request)
+        } else {
+            mmu::translate(&env, &mut self.bus.ram, &request)
+        };
         self.void_stores_if_marked();
         let translation = outcome?;
         let steps = usize::from(translation.steps.first + translation.steps.second);

@@ -3,12 +3,14 @@
 //! [`translate`] walks the page tables afresh at each call and holds no cache: the engines cache what it
 //! returns, and [`crate::ram::Ram`] tells them when to forget. One file a concept: [`mode`] (the registers),
 //! [`pte`] (what an entry says), [`walk`] (one stage and two), [`pmp`] (protection of physical memory),
-//! [`trace`] (the same walk, shown step by step).
+//! [`trace`] (the same walk, shown step by step), [`software`] (the TLB that system software fills, in place of
+//! the walk).
 
 pub mod memory;
 pub mod mode;
 pub mod pmp;
 pub mod pte;
+pub mod software;
 pub mod trace;
 mod walk;
 
@@ -139,6 +141,8 @@ pub struct Translation {
     /// What the same privilege, virtualization mode, SUM and MXR may do in the block as things stand; stores
     /// only where D is set already. For an `HLVX`, `read` stands for this kind of load.
     pub perms: Perms,
+    /// Whether the first stage maps the address alike in every address space.
+    pub global: bool,
     /// The guest physical address, when both stages apply.
     pub gpa: Option<u64>,
     /// The walk's length.
@@ -170,6 +174,18 @@ struct Want {
     mxr: bool,
     /// A load that needs X instead of R.
     execute_to_read: bool,
+}
+
+impl Want {
+    fn of(request: &Request) -> Want {
+        Want {
+            access: request.access,
+            user: request.privilege == Privilege::User,
+            sum: request.sum,
+            mxr: request.mxr,
+            execute_to_read: request.hlvx,
+        }
+    }
 }
 
 /// The exception that `fault` is to the program that asked for `request`.

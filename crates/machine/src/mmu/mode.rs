@@ -7,6 +7,14 @@ pub fn of(register: u64) -> Option<Mode> {
     Mode::from_field(register >> 60)
 }
 
+/// The mode of `satp` that turns translation by the software-managed TLB on, one of those for custom use.
+pub const SOFTWARE_MODE: u64 = 15;
+
+/// Whether `satp` turns translation by the software-managed TLB on, on a machine that has one.
+pub fn is_software(satp: u64) -> bool {
+    satp >> 60 == SOFTWARE_MODE
+}
+
 /// The address of the root table that `satp`, `vsatp` or `hgatp` names.
 pub fn root_address(register: u64) -> u64 {
     (register & ((1 << 44) - 1)) << 12
@@ -38,6 +46,12 @@ pub fn hgatp_write(old: u64, new: u64) -> u64 {
     const FIELDS: u64 = 0x3fff << 44 | ((1 << 44) - 1) & !3;
     let mode = if of(new).is_some() { new } else { old };
     mode & MODE | new & FIELDS
+}
+
+/// What `satp` holds after a write on a machine with the software-managed TLB: Bare or [`SOFTWARE_MODE`]; the
+/// frame number is the system's to use as it likes.
+pub fn software_satp_write(old: u64, new: u64) -> u64 {
+    if new >> 60 == 0 || is_software(new) { new } else { old }
 }
 
 #[cfg(test)]

@@ -80,10 +80,19 @@ impl Observer for Silent {
 
 /// Where a stage arrived.
 #[derive(Clone, Copy)]
-struct Arrival {
-    address: u64,
-    shift: u32,
-    perms: Perms,
+pub(super) struct Arrival {
+    pub(super) address: u64,
+    pub(super) shift: u32,
+    pub(super) perms: Perms,
+    /// Mapped alike in every address space.
+    pub(super) global: bool,
+}
+
+impl Arrival {
+    /// Where an address that is not translated arrives.
+    pub(super) fn bare(address: u64) -> Arrival {
+        Arrival { address, shift: PHYSICAL_BITS, perms: Perms::ALL, global: false }
+    }
 }
 
 /// One stage's table.
@@ -143,7 +152,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
     /// One stage: from `address` through `table`; Bare passes it on.
     fn stage(&mut self, table: Table, address: u64, want: &Want) -> Result<Arrival, Fault> {
         if table.mode == Mode::Bare {
-            return Ok(Arrival { address, shift: PHYSICAL_BITS, perms: Perms::ALL });
+            return Ok(Arrival::bare(address));
         }
         let refused = match table.stage {
             Stage::Second => Fault::Guest { gpa: address, pseudoinstruction: 0 },
@@ -170,6 +179,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
         refused: Fault,
     ) -> Result<Option<Arrival>, Fault> {
         let mut base = table.root;
+        let mut global = false;
         for level in (0..table.mode.levels()).rev() {
             let index = table.index(address, level);
             let entry_address = base + index * ENTRY_BYTES;
@@ -182,6 +192,8 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
             let value = read.ok();
             self.observer.step(Step { stage, level, address, index, entry_address, value, meaning });
             let entry = read?;
+            // A global pointer makes everything under it global.
+            global |= Pte(entry).is_global();
             match meaning {
                 Meaning::Table { next } => base = next,
                 Meaning::Leaf { base, shift, perms, missing } => {
@@ -189,7 +201,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
                         return Ok(None);
                     }
                     let offset = address & ((1 << shift) - 1);
-                    return Ok(Some(Arrival { address: base | offset, shift, perms }));
+                    return Ok(Some(Arrival { address: base | offset, shift, perms, global }));
                 }
                 _ => return Err(refused),
             }
@@ -254,14 +266,7 @@ pub(super) fn run<M: TableMemory, O: Observer>(
     request: &Request,
 ) -> Result<Translation, Fault> {
     let env = walker.env;
-    let bare = Arrival { address: request.va, shift: PHYSICAL_BITS, perms: Perms::ALL };
-    let mut want = Want {
-        access: request.access,
-        user: request.privilege == Privilege::User,
-        sum: request.sum,
-        mxr: request.mxr,
-        execute_to_read: request.hlvx,
-    };
+    let mut want = Want::of(request);
     let (arrival, gpa) = if request.virt {
         want.sum = request.vs_sum;
         want.mxr |= request.vs_mxr;
@@ -274,18 +279,26 @@ pub(super) fn run<M: TableMemory, O: Observer>(
             address: second.address,
             shift: first.shift.min(second.shift),
             perms: first.perms.and(second.perms),
+            global: first.global,
         };
         (both, Some(first.address))
     } else if request.privilege == Privilege::Machine {
-        (bare, None)
+        (Arrival::bare(request.va), None)
     } else {
         let table = Table::new(Stage::Single, env.satp, env.menvcfg);
         (walker.stage(table, request.va, &want)?, None)
     };
+    let protected = protect(env, request, arrival)?;
+    Ok(Translation { gpa, steps: walker.steps, ..protected })
+}
+
+/// The end of every translation: the physical address has to exist and PMP to allow the access.
+pub(super) fn protect(env: &Env<'_>, request: &Request, arrival: Arrival) -> Result<Translation, Fault> {
     let pa = arrival.address;
     if pa >> PHYSICAL_BITS != 0 || !env.pmp.allows(pa, request.bytes, request.access, request.privilege) {
         return Err(Fault::Access);
     }
     let (shift, allowed) = env.pmp.uniform(pa, arrival.shift, request.privilege);
-    Ok(Translation { pa, shift, perms: arrival.perms.and(allowed), gpa, steps: walker.steps })
+    let perms = arrival.perms.and(allowed);
+    Ok(Translation { pa, shift, perms, gpa: None, global: arrival.global, steps: Steps::default() })
 }
