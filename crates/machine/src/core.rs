@@ -26,8 +26,13 @@ pub struct Core<'a> {
 }
 
 impl Core<'_> {
-    /// The timebase counter now.
+    /// The node's timebase now, as devices and [`crate::lines::Lines::mtimecmp`] count it.
     pub fn mtime(&self) -> u64 {
         self.clock.mtime(self.hart.cycles())
+    }
+
+    /// What `mtime` and `time` read now: the timebase, and what a guest added by writing `mtime`.
+    pub fn time(&self) -> u64 {
+        self.mtime().wrapping_add(self.bus.lines.mtime_offset)
     }
 }

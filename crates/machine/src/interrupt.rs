@@ -35,12 +35,17 @@ pub fn mip(core: &Core<'_>) -> u64 {
     let hart = &*core.hart;
     let csr = &hart.csr;
     let mut pending = csr.mip | csr.hvip;
-    pending |= core.bus.lines.level.get(hart.id).copied().unwrap_or(0);
+    let lines = &core.bus.lines;
+    pending |= lines.level.get(hart.id).copied().unwrap_or(0);
+    // The wire is driven when the timer is set and between rounds; within a turn, what counts is the tick.
+    if lines.mtimecmp.get(hart.id).is_some_and(|due| *due != u64::MAX && *due <= core.mtime()) {
+        pending |= bit::MTIP;
+    }
     if csr.menvcfg & environment::STCE != 0 {
         pending &= !bit::STIP;
         let guest = environment::henvcfg(hart) & environment::STCE != 0 && csr.vstimecmp != u64::MAX;
         if csr.stimecmp != u64::MAX || guest {
-            let now = core.mtime();
+            let now = core.time();
             if now >= csr.stimecmp {
                 pending |= bit::STIP;
             }
@@ -92,6 +97,7 @@ pub fn wakes(core: &Core<'_>) -> bool {
 pub fn next_timer(core: &Core<'_>) -> u64 {
     let csr = &core.hart.csr;
     let now = core.mtime();
+    let offset = core.bus.lines.mtime_offset;
     let mut next = u64::MAX;
     let mut consider = |tick: u64| {
         if tick > now {
@@ -100,9 +106,11 @@ pub fn next_timer(core: &Core<'_>) -> u64 {
     };
     consider(core.bus.lines.mtimecmp.get(core.hart.id).copied().unwrap_or(u64::MAX));
     if csr.menvcfg & environment::STCE != 0 {
-        consider(csr.stimecmp);
+        if csr.stimecmp != u64::MAX {
+            consider(csr.stimecmp.wrapping_sub(offset));
+        }
         if environment::henvcfg(core.hart) & environment::STCE != 0 && csr.vstimecmp != u64::MAX {
-            consider(csr.vstimecmp.wrapping_sub(csr.htimedelta));
+            consider(csr.vstimecmp.wrapping_sub(csr.htimedelta).wrapping_sub(offset));
         }
     }
     next

@@ -112,6 +112,38 @@ fn a_timer_wakes_at_its_tick() {
 }
 
 #[test]
+fn a_machine_timer_interrupts_at_its_tick_within_a_turn() {
+    let mut node = node(1, |asm| {
+        let handler = asm.label();
+        asm.la(T0, handler).csrw(csr::MTVEC, T0);
+        asm.li(T0, 0x0200_4000).li(T1, 12_345).sd(T1, T0, 0);
+        asm.li(T0, 1 << 7).csrw(csr::MIE, T0).li(T0, 8).csrw(csr::MSTATUS, T0);
+        let spin = asm.here();
+        asm.j(spin);
+        asm.align(4).place(handler).csrr(A0, csr::TIME);
+        report(asm, A0);
+    });
+    assert_eq!(node.run(FREE), Pause::Halted(Halt::ToHost(12_345)));
+}
+
+#[test]
+fn a_written_mtime_is_what_time_reads_and_timers_follow() {
+    let mut node = node(1, |asm| {
+        let handler = asm.label();
+        asm.la(T0, handler).csrw(csr::MTVEC, T0);
+        asm.li(T0, 0x0200_bff8).li(T1, 1_000_000).sd(T1, T0, 0);
+        asm.li(T0, 0x0200_4000).li(T1, 1_000_500).sd(T1, T0, 0);
+        asm.li(T0, 1 << 7).csrw(csr::MIE, T0).li(T0, 8).csrw(csr::MSTATUS, T0);
+        asm.wfi();
+        let spin = asm.here();
+        asm.j(spin);
+        asm.align(4).place(handler).csrr(A0, csr::TIME);
+        report(asm, A0);
+    });
+    assert_eq!(node.run(FREE), Pause::Halted(Halt::ToHost(1_000_500)));
+}
+
+#[test]
 fn code_written_over_is_fetched_anew_without_a_fence() {
     let mut node = node(1, |asm| {
         let patch = asm.label();

@@ -85,5 +85,5 @@ pub fn write_inhibit(hart: &mut Hart, value: u64) {
 /// `time` as the current mode reads it.
 pub fn time(core: &Core<'_>) -> u64 {
     let delta = if core.hart.virt { core.hart.csr.htimedelta } else { 0 };
-    core.mtime().wrapping_add(delta)
+    core.time().wrapping_add(delta)
 }
