@@ -29,9 +29,9 @@ pub struct AfterFailures {
 
 /// Fails `failed` links in every way (or, where these are too many, in seeded random ways) and takes the worst.
 ///
-/// The links between routers fail, not those of leaf nodes to their switches.
+/// The links of leaf nodes to their switches can fail too, and then part them from the rest.
 pub fn after_failures(topology: &Topology, failed: u32, seed: u64) -> AfterFailures {
-    let links = topology.links().len();
+    let links = topology.links().len() + if topology.nodes_are_leaves() { topology.nodes() } else { 0 };
     let size = u128::from(small(topology.routers()));
     let exact = combinations(links as u128, u128::from(failed)).saturating_mul(size * size) <= EXACT_WORK_MAX;
     let mut trial = Trial::new(topology);
@@ -107,6 +107,9 @@ impl<'a> Trial<'a> {
 
     /// The diameter between nodes without the `failed` links, `None` if some cannot reach each other.
     fn diameter(&mut self, failed: &[usize]) -> Option<u64> {
+        if failed.iter().any(|link| *link >= self.down.len()) {
+            return None;
+        }
         failed.iter().for_each(|link| self.down[*link] = true);
         let leaf = if self.topology.nodes_are_leaves() { 2 } else { 0 };
         let mut diameter = Some(0);
@@ -136,6 +139,13 @@ mod tests {
         assert_eq!(after_failures(&ring, 1, 0).diameter, Some(7));
         let two = after_failures(&ring, 2, 0);
         assert_eq!((two.diameter, two.exact), (None, true));
+    }
+
+    #[test]
+    fn a_leaf_is_lost_with_its_link() {
+        let star = Topology::from_spec("star:5").unwrap();
+        let one = after_failures(&star, 1, 0);
+        assert_eq!((one.diameter, one.parted, one.tried), (None, 5, 5));
     }
 
     #[test]

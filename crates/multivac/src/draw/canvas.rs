@@ -40,11 +40,6 @@ impl Canvas {
         (from.min(to)..=from.max(to)).for_each(|x| self.put(x, y, c));
     }
 
-    /// A vertical line, ends included.
-    pub(crate) fn down(&mut self, x: usize, from: usize, to: usize, c: char) {
-        (from.min(to)..=from.max(to)).for_each(|y| self.put(x, y, c));
-    }
-
     /// A straight line between two points, ends excluded; where two slanted lines meet they cross.
     pub(crate) fn line(&mut self, a: (usize, usize), b: (usize, usize)) {
         let (dx, dy) = (b.0.abs_diff(a.0), b.1.abs_diff(a.1));

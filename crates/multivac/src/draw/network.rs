@@ -33,7 +33,9 @@ fn smaller(family: &Family) -> Option<Family> {
             let levels = if *arity == 2 { 4 } else { 2 };
             Family::Tree { arity: (*arity).min(4), levels }
         }
-        Family::FatTree { arity, levels } if arity.pow(*levels) > 9 => Family::FatTree { arity: 2, levels: 3 },
+        Family::FatTree { arity, levels } if arity.pow(*levels) > 9 => {
+            Family::FatTree { arity: 2, levels: 3 }
+        }
         Family::Mesh(dims) if dims.len() <= 2 && dims.iter().any(|k| *k > 16) => {
             Family::Mesh(dims.iter().map(|k| (*k).min(8)).collect())
         }
@@ -126,7 +128,9 @@ fn grid(dims: &[u32], wrap: bool) -> String {
             if y + 1 < height {
                 canvas.put(column + digits / 2, row + 1, '│');
             }
-            canvas.word(column, row, &format!("{:─>digits$}", y * width + x));
+            let number = (y * width + x).to_string();
+            let pad = if x == 0 && !wrap { " " } else { "─" };
+            canvas.word(column, row, &format!("{}{number}", pad.repeat(digits - number.len())));
             if wrap && height > 1 && (y == 0 || y + 1 == height) {
                 canvas.put(column + digits / 2, if y == 0 { 0 } else { row + 1 }, '┆');
             }
@@ -212,8 +216,7 @@ fn dragonfly(p: u32, a: u32, h: u32) -> String {
     }
     canvas.centred(middle, 4, &label(0));
     format!(
-        "{canvas}(groups [of {a} routers, all joined], {p} nodes a router; group 0's links to the {} others; every group has as many)\n",
-        groups - 1
+        "{canvas}([groups] of {a} joined routers, {p} nodes each; drawn: the links of group 0, as every group has)\n"
     )
 }
 
@@ -276,7 +279,10 @@ mod tests {
     fn every_family_draws_every_node() {
         for text in ["star:16", "fattree:2:3", "cube:3", "hypercube:4", "dragonfly:2:4:2", "crossbar:8"] {
             let text = drawn(text);
-            assert!(text.lines().count() > 6 && text.lines().all(|line| line.chars().count() < 120), "{text}");
+            assert!(
+                text.lines().count() > 6 && text.lines().all(|line| line.chars().count() < 120),
+                "{text}"
+            );
         }
         assert!((0..16).all(|node| drawn("hypercube:4").contains(&format!("{node:04b}"))));
         assert!((0..16).all(|node| drawn("star:16").contains(&node.to_string())));

@@ -150,16 +150,8 @@ fn oblique(dims: &[u32], coordinates: &[u32]) -> (f64, f64) {
 
 /// Each further dimension is a copy of the cube so far, moved.
 fn cube(dims: usize, node: usize) -> (f64, f64) {
-    const STEPS: [(f64, f64); 8] = [
-        (1.0, 0.0),
-        (0.0, 1.0),
-        (0.42, 0.36),
-        (2.4, 0.0),
-        (0.0, 2.2),
-        (5.2, 0.3),
-        (0.3, 4.8),
-        (10.8, 0.4),
-    ];
+    const STEPS: [(f64, f64); 8] =
+        [(1.0, 0.0), (0.0, 1.0), (0.42, 0.36), (2.4, 0.0), (0.0, 2.2), (5.2, 0.3), (0.3, 4.8), (10.8, 0.4)];
     (0..dims).filter(|bit| node >> bit & 1 == 1).fold((0.0, 0.0), |(x, y), bit| {
         let (dx, dy) = STEPS[bit % 8];
         let far = if bit >= 8 { 2.2 } else { 1.0 };

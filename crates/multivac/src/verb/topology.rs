@@ -3,7 +3,7 @@
 mod source;
 mod table;
 
-pub(crate) use source::{failure, load};
+use source::load;
 
 use crate::draw;
 use crate::exit::{Exit, Failure};
@@ -86,7 +86,11 @@ pub(crate) fn pretty(value: &Value) -> String {
 /// Writes a file that the user named.
 pub(crate) fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| {
-        Failure::new(Exit::Host, format!("cannot write {}: {error}", path.display()), "name a file that can be written")
+        Failure::new(
+            Exit::Host,
+            format!("cannot write {}: {error}", path.display()),
+            "name a file that can be written",
+        )
     })
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 pub(crate) struct Loaded {
     /// The network.
     pub(crate) topology: Topology,
+    #[allow(dead_code, reason = "the traffic verb uses it as it lands")]
     /// The routes that its file gives, as (at, to, via) by number of router and node.
     pub(crate) routes: Vec<(u32, u32, u32)>,
 }
@@ -45,7 +46,11 @@ pub(crate) fn load(spec: &str, nodes: Option<u32>) -> Result<Loaded, Failure> {
     let looks_like_a_file = spec.contains('/') || path.extension().is_some_and(|e| !e.is_empty());
     if looks_like_a_file || path.is_file() {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(Exit::Config, format!("cannot read {spec}: {error}"), "name a file, or a network as `mesh:8x8`")
+            Failure::new(
+                Exit::Config,
+                format!("cannot read {spec}: {error}"),
+                "name a file, or a network as `mesh:8x8`",
+            )
         })?;
         return from_file(path, &text);
     }
@@ -74,7 +79,8 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
     }
     let file: File = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        let help = "a graph file has `links = [[\"a\", \"b\"], ...]`, and may have `switches`, `name`, `[[route]]`";
+        let help =
+            "a graph file has `links = [[\"a\", \"b\"], ...]`, and may have `switches`, `name`, `[[route]]`";
         Problem { span, message: error.message().to_owned(), help: help.to_owned() }.failure(path, text)
     })?;
     let topology = match &file.topology {
@@ -99,7 +105,12 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
     Ok(Loaded { topology, routes })
 }
 
-fn routes(file: &File, topology: &Topology, path: &Path, text: &str) -> Result<Vec<(u32, u32, u32)>, Failure> {
+fn routes(
+    file: &File,
+    topology: &Topology,
+    path: &Path,
+    text: &str,
+) -> Result<Vec<(u32, u32, u32)>, Failure> {
     let switches = &file.switches;
     let vertex = |name: &Spanned<String>| {
         let node = topology.node_called(name.get_ref()).map(|node| topology.attachment(node).0.0);

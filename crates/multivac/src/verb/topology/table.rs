@@ -69,7 +69,15 @@ fn plural(count: u32) -> &'static str {
 pub(super) fn course(networks: &[Topology], failures: impl Fn(&Topology) -> Vec<AfterFailures>) -> String {
     let mut text = format!(
         "{:<17}{:>6}{:>7}{:>8}{:>10}{:>9}{:>11}{:>11}  {}\n",
-        "network", "nodes", "links", "degree", "diameter", "average", "edge conn.", "bisection", "diameter after 1, 2, 3 failures"
+        "network",
+        "nodes",
+        "links",
+        "degree",
+        "diameter",
+        "average",
+        "edge conn.",
+        "bisection",
+        "diameter after 1, 2, 3 failures"
     );
     for topology in networks {
         let figures = analysis::figures(topology);
