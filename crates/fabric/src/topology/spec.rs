@@ -207,7 +207,7 @@ impl Reader<'_> {
                 }
             }
         };
-        if arity < 2 || levels < 1 || levels > 24 {
+        if arity < 2 || !(1..=24).contains(&levels) {
             let reason = format!("a tree of arity {arity} with {levels} levels of switches cannot be");
             return Err(self.impossible(at, reason, "the arity is at least 2, the levels are 1 to 24"));
         }
