@@ -6,10 +6,19 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod config;
+pub mod deadlock;
 pub mod error;
+pub mod flit;
 pub mod ids;
+pub mod network;
 pub mod rng;
+pub mod routing;
+pub mod simulate;
 pub mod topology;
+pub mod traffic;
 
+pub use config::{Config, Delays, Level, Switching};
 pub use error::Error;
 pub use ids::{Cycle, LinkId, NodeId, Port, RouterId};
+pub use network::{Counters, Delivery, Network, Packet};

@@ -16,6 +16,12 @@ pub fn mix(x: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A number in `0..bound` from random bits; 0 when `bound` is 0.
+pub fn pick(random: u64, bound: u32) -> u32 {
+    let product = u128::from(random) * u128::from(bound);
+    u32::try_from(product >> 64).unwrap_or(0)
+}
+
 impl Rng {
     /// The stream of `seed`.
     pub fn new(seed: u64) -> Rng {
@@ -49,8 +55,7 @@ impl Rng {
 
     /// A number in `0..bound`, uniform to one part in 2^64 / `bound`; 0 when `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        let product = u128::from(self.next_u64()) * u128::from(bound);
-        u32::try_from(product >> 64).unwrap_or(0)
+        pick(self.next_u64(), bound)
     }
 
     /// A number in `[0, 1)` with 53 random bits.

@@ -3,7 +3,7 @@
 mod source;
 mod table;
 
-use source::load;
+pub(crate) use source::{Loaded, failure, load};
 
 use crate::draw;
 use crate::exit::{Exit, Failure};

@@ -11,7 +11,6 @@ use std::path::Path;
 pub(crate) struct Loaded {
     /// The network.
     pub(crate) topology: Topology,
-    #[allow(dead_code, reason = "the traffic verb uses it as it lands")]
     /// The routes that its file gives, as (at, to, via) by number of router and node.
     pub(crate) routes: Vec<(u32, u32, u32)>,
 }
