@@ -16,6 +16,7 @@ use crate::dev::{Context, Device};
 use crate::lines::Lines;
 use crate::ram::Ram;
 use crate::state::{Source, State, StateError};
+use crate::timing::Timing;
 
 /// Everything on a node that is not a hart.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Bus {
     pub syscon: Option<Syscon>,
     /// The virtio slots.
     pub virtio: Box<[Mmio]>,
+    /// What memory costs, when timing is modelled.
+    pub timing: Option<Box<Timing>>,
 }
 
 impl Bus {
@@ -62,6 +65,7 @@ impl Bus {
             uart: board.uart.then(|| Uart::new(board::UART_SOURCE)),
             rtc: board.rtc.then(|| Rtc::new(board::RTC_SOURCE, start_ns)),
             syscon: board.syscon.then(Syscon::default),
+            timing: None,
             virtio: (0..slots).map(|slot| Mmio::new(board::virtio_source(slot), None)).collect(),
         })
     }
@@ -148,7 +152,7 @@ impl Bus {
         if !matches!(size, 1 | 2 | 4 | 8) || pa & (u64::from(size) - 1) != 0 {
             return None;
         }
-        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon, virtio } = self;
+        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon, virtio, timing: _ } = self;
         let context = Context { ram, lines, mtime };
         if let Some(offset) = board::PLIC.offset(pa) {
             return Some((plic, offset, context));
@@ -184,6 +188,7 @@ impl State for Bus {
         self.rtc.iter().for_each(|device| device.save(sink));
         self.syscon.iter().for_each(|device| device.save(sink));
         self.virtio.save(sink);
+        self.timing.iter().for_each(|timing| timing.save(sink));
     }
 
     fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
@@ -193,7 +198,8 @@ impl State for Bus {
         self.uart.iter_mut().try_for_each(|device| device.restore(source))?;
         self.rtc.iter_mut().try_for_each(|device| device.restore(source))?;
         self.syscon.iter_mut().try_for_each(|device| device.restore(source))?;
-        self.virtio.restore(source)
+        self.virtio.restore(source)?;
+        self.timing.iter_mut().try_for_each(|timing| timing.restore(source))
     }
 }
 

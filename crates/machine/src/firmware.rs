@@ -7,12 +7,17 @@ use crate::mmu::memory::Peek;
 use crate::mmu::pmp::Pmp;
 use crate::mmu::{self, Access, Env, Request};
 use crate::node::{Halt, Node};
+use crate::ram::PAGE_BYTES;
 use crate::sbi::carry::{self, Carried};
-use crate::sbi::{self, Action, Call, HartState, Reset, Returned, View};
+use crate::sbi::{self, Action, Call, Fence, HartState, Reset, Returned, View};
+use crate::timing::{self, Timing};
 use std::ops::Range;
 
 /// Every exception that may be delegated, except those that the firmware takes itself.
 const DELEGATED_EXCEPTIONS: u64 = 0x0bf0_b5ff;
+/// Longer ranges are fenced as the whole space, as Linux does.
+const FENCE_PAGES_MAX: u64 = 64;
+const PAGE_STEP: usize = 4096;
 const DELEGATED_INTERRUPTS: u64 = crate::csr::S_LEVEL;
 const COUNTERS: u64 = 0xffff_ffff;
 /// `cycle`, `time` and `instret`, open to users from the start as OpenSBI leaves them.
@@ -81,9 +86,37 @@ fn act(node: &mut Node, id: usize, action: &Action) {
             (Reset::Shutdown, false) => Halt::PowerOff,
             (Reset::ColdReboot | Reset::WarmReboot, false) => Halt::Reboot,
         }),
-        // Translations and code are never stale, so that a fence has nothing to do; under the software-managed
-        // TLB its entries are the guest's own affair. The rest concerned the bus.
+        // Translations and code are never stale, so that a fence only tells the model of their cost; under the
+        // software-managed TLB its entries are the guest's own affair.
+        Action::RemoteFence { harts, fence, ref range } => {
+            let vmid = mmu::mode::vmid(node.harts[id].csr.hgatp);
+            if let Some(timing) = &mut node.bus.timing {
+                let named = (0..node.harts.len()).filter(|hart| harts.contains(*hart));
+                named.for_each(|hart| fence_remotely(timing, hart, fence, range.as_ref(), vmid));
+            }
+        }
+        // The rest concerned the bus.
         _ => {}
+    }
+}
+
+/// Has `hart` forget what a remote fence names; `vmid` is the caller's virtual machine.
+fn fence_remotely(timing: &mut Timing, hart: usize, fence: Fence, range: Option<&Range<u64>>, vmid: u16) {
+    // Identifiers wider than their registers name nothing that could be held.
+    let narrow = |id: Option<u64>| id.map(|id| u16::try_from(id).unwrap_or(u16::MAX));
+    let (virt, asid) = match fence {
+        Fence::Instruction => return timing.fence_code(hart),
+        Fence::Guest { vmid } => return timing.fence_machine(hart, narrow(vmid)),
+        Fence::Supervisor { asid } => (None, narrow(asid)),
+        Fence::Virtual { asid } => (Some(vmid), narrow(asid)),
+    };
+    let whole = timing::Fence { virt, va: None, asid };
+    match range {
+        Some(range) if range.end - range.start <= FENCE_PAGES_MAX * PAGE_BYTES => {
+            let pages = (range.start..range.end).step_by(PAGE_STEP);
+            pages.for_each(|va| timing.fence(hart, timing::Fence { va: Some(va), ..whole }));
+        }
+        _ => timing.fence(hart, whole),
     }
 }
 

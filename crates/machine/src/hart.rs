@@ -51,6 +51,8 @@ pub struct Hart {
     pub retired: u64,
     /// Cycles spent beyond one for each retired instruction: traps, and what modelled timing adds.
     pub extra_cycles: u64,
+    /// Those of `extra_cycles` that modelled timing added.
+    pub stall_cycles: u64,
     /// Privilege level.
     pub privilege: Privilege,
     /// Virtualization mode.
@@ -84,6 +86,7 @@ impl Hart {
             pc: 0,
             retired: 0,
             extra_cycles: 0,
+            stall_cycles: 0,
             privilege: Privilege::Machine,
             virt: false,
             fflags: 0,
@@ -102,6 +105,18 @@ impl Hart {
     #[inline]
     pub fn cycles(&self) -> u64 {
         self.retired.wrapping_add(self.extra_cycles)
+    }
+
+    /// Spends cycles that modelled timing adds.
+    #[inline]
+    pub fn stall(&mut self, cycles: u64) {
+        self.extra_cycles = self.extra_cycles.wrapping_add(cycles);
+        self.stall_cycles = self.stall_cycles.wrapping_add(cycles);
+    }
+
+    /// Traps taken and firmware calls made since power-on, each of which costs a cycle.
+    pub fn diversions(&self) -> u64 {
+        self.extra_cycles.wrapping_sub(self.stall_cycles)
     }
 
     /// Notes that a floating-point register or `fcsr` was written.
@@ -180,6 +195,7 @@ state_fields!(Hart {
     pc,
     retired,
     extra_cycles,
+    stall_cycles,
     privilege,
     virt,
     fflags,

@@ -17,6 +17,7 @@ use crate::interrupt;
 use crate::lines::mip;
 use crate::mmu::software::{self, SoftwareTlb};
 use crate::state::State;
+use crate::timing::{Costs, Timing};
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -181,6 +182,11 @@ impl Node {
         }
     }
 
+    /// Turns modelled timing on, with all modelled TLBs and caches empty; before the node first runs.
+    pub fn use_timing(&mut self, costs: Costs) {
+        self.bus.timing = Some(Box::new(Timing::new(self.harts.len(), costs)));
+    }
+
     /// Gives each hart's software-managed TLB `entries` entries in place of the usual number, all invalid; without
     /// effect on a machine that walks page tables.
     pub fn resize_software_tlb(&mut self, entries: usize) {
@@ -264,11 +270,11 @@ impl Node {
             if budget == 0 {
                 return Some(Pause::Instructions);
             }
-            let before = (core.hart.retired, core.hart.extra_cycles);
+            let before = (core.hart.retired, core.hart.diversions());
             let exit = self.execute(id, budget);
             let hart = &self.harts[id];
             room.0 -= hart.retired - before.0;
-            room.1 = room.1.saturating_sub(hart.extra_cycles - before.1);
+            room.1 = room.1.saturating_sub(hart.diversions() - before.1);
             self.settle(id, exit);
             if let Some(halt) = self.halt {
                 return Some(Pause::Halted(halt));
@@ -291,7 +297,7 @@ impl Node {
 
     /// Instructions and traps left under the limits.
     fn room(&self, limits: Limits) -> (u64, u64) {
-        let traps: u64 = self.harts.iter().map(|hart| hart.extra_cycles).sum();
+        let traps: u64 = self.harts.iter().map(Hart::diversions).sum();
         (limits.instructions.saturating_sub(self.retired()), limits.instructions.saturating_sub(traps))
     }
 

@@ -43,12 +43,16 @@ pub(super) struct Cpu<'a> {
     pub(super) architecture: Architecture,
     pub(super) tlb: &'a mut Tlb,
     pub(super) stop: Stop,
+    /// Timing is modelled: every access and every fetched line is charged.
+    pub(super) timed: bool,
 }
 
 impl<'a> Cpu<'a> {
     pub(super) fn new(core: &'a mut Core<'_>, tlb: &'a mut Tlb) -> Cpu<'a> {
         let Core { hart, bus, clock, architecture } = core;
-        Cpu { hart, bus, clock, architecture: *architecture, tlb, stop: Stop::Refetch }
+        let timed = bus.timing.is_some();
+        tlb.veil(timed);
+        Cpu { hart, bus, clock, architecture: *architecture, tlb, stop: Stop::Refetch, timed }
     }
 
     /// The view that the machinery outside the interpreter works on.

@@ -19,6 +19,7 @@ fn supervisors_only(cpu: &Cpu<'_>, inst: &Inst) -> Result<(), Trap> {
 
 pub(super) fn hfence_vvma(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     supervisors_only(cpu, inst)?;
+    cpu.charge_fence(inst, true);
     cpu.stop = Stop::Refetch;
     Ok(Flow::Next)
 }
@@ -29,6 +30,7 @@ pub(super) fn hfence_gvma(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     if trapped {
         return Err(Trap::illegal(inst.raw));
     }
+    cpu.charge_machine_fence(inst);
     cpu.stop = Stop::Refetch;
     Ok(Flow::Next)
 }

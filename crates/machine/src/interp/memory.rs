@@ -14,9 +14,9 @@ use crate::trap::{Cause, Trap};
 /// The privilege and virtualization mode as which an access is made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mode {
-    privilege: Privilege,
-    virt: bool,
-    hlvx: bool,
+    pub(super) privilege: Privilege,
+    pub(super) virt: bool,
+    pub(super) hlvx: bool,
 }
 
 impl Mode {
@@ -32,7 +32,7 @@ impl Mode {
     }
 
     /// As which instructions are fetched.
-    fn of_fetch(hart: &Hart) -> Mode {
+    pub(super) fn of_fetch(hart: &Hart) -> Mode {
         Mode { privilege: hart.privilege, virt: hart.virt, hlvx: false }
     }
 
@@ -117,6 +117,7 @@ impl Cpu<'_> {
             return Err(Trap::new(misaligned, va));
         }
         let pa = self.translate(Mode::of_data(self.hart), va, bytes, access, true)?.pa;
+        self.charge_atomic();
         if self.bus.ram.contains(pa, bytes) { Ok(pa) } else { Err(Trap::new(refused, va)) }
     }
 
@@ -210,8 +211,24 @@ impl Cpu<'_> {
         Ok([(first, length), (second, bytes - length)])
     }
 
-    /// Walks the page table for an access within a page, and keeps the outcome if it may be.
+    /// Translates an access within a page, and charges for it if timing is modelled; `cached` tells whether the
+    /// translation may be kept for this mode.
     pub(super) fn translate(
+        &mut self,
+        mode: Mode,
+        va: u64,
+        bytes: u64,
+        access: Access,
+        cached: bool,
+    ) -> Result<Translation, Trap> {
+        if self.timed {
+            return self.translate_charged(mode, va, bytes, access, cached);
+        }
+        self.walk(mode, va, bytes, access, cached)
+    }
+
+    /// Walks the page table for an access within a page, and keeps the outcome if it may be.
+    pub(super) fn walk(
         &mut self,
         mode: Mode,
         va: u64,
@@ -247,6 +264,10 @@ impl Cpu<'_> {
             mmu::translate(&env, &mut self.bus.ram, &request)
         };
         self.void_stores_if_marked();
+        if self.bus.ram.has_stale_code() && self.stop == Stop::No {
+            // The walk has set A or D in a page that holds code too.
+            self.stop = Stop::Refetch;
+        }
         let translation = outcome?;
         let steps = usize::from(translation.steps.first + translation.steps.second);
         self.hart.stats.walks[steps.min(15)] += 1;
@@ -313,7 +334,7 @@ impl Cpu<'_> {
         let offset = match self.tlb.look(Kind::Fetch, pc) {
             Some(offset) => offset,
             None => {
-                let translation = self.translate(Mode::of_fetch(self.hart), pc, 2, Access::Fetch, true)?;
+                let translation = self.walk(Mode::of_fetch(self.hart), pc, 2, Access::Fetch, true)?;
                 if !self.bus.ram.contains(translation.pa, 2) {
                     return Err(Trap::new(Cause::InstructionAccessFault, pc));
                 }
@@ -342,7 +363,10 @@ impl Cpu<'_> {
     }
 
     fn fetch_half(&mut self, va: u64) -> Result<u16, Trap> {
-        let pa = self.translate(Mode::of_fetch(self.hart), va, 2, Access::Fetch, false)?.pa;
+        let pa = self.walk(Mode::of_fetch(self.hart), va, 2, Access::Fetch, false)?.pa;
+        if self.timed {
+            self.charge_fetch(va, pa, 2);
+        }
         let half = self.bus.ram.read(pa).map(u16::from_le_bytes);
         half.ok_or(Trap::new(Cause::InstructionAccessFault, va))
     }

@@ -8,6 +8,7 @@ mod blocks;
 mod cpu;
 mod float;
 mod memory;
+mod timed;
 mod tlb;
 
 mod hypervisor;
@@ -83,6 +84,7 @@ impl Engine for Interpreter {
                 cpu.synchronize(blocks);
             }
             match cpu.fetch(blocks) {
+                Ok(Some(block)) if cpu.timed => cpu.execute_charged(blocks.code(block), left),
                 Ok(Some(block)) => cpu.execute(blocks.code(block), left),
                 Ok(None) => {}
                 Err(trap) => cpu.trap(trap),

@@ -38,9 +38,11 @@ pub(super) fn wfi(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     Ok(Flow::Next)
 }
 
-/// Translations are never stale, so that the fence only checks permission.
+/// Translations are never stale, so that the fence only checks permission and tells the model of their cost.
 pub(super) fn sfence_vma(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     guarded(cpu, inst, status::TVM, hypervisor::VTVM)?;
+    let virt = cpu.hart.virt;
+    cpu.charge_fence(inst, virt);
     cpu.stop = Stop::Refetch;
     Ok(Flow::Next)
 }

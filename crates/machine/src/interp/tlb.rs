@@ -12,8 +12,13 @@ use crate::privilege::Privilege;
 const ENTRIES: usize = 256;
 /// Contexts kept.
 const SETS: usize = 8;
-/// Bits of a tag that hold the generation in which it was entered.
-const GENERATION: u64 = 0xfff;
+/// Bits of a tag below the page: the generation in which it was entered, and [`VEIL`].
+const LOW_BITS: u64 = 0xfff;
+/// Largest generation.
+const GENERATION_MAX: u64 = 0x7ff;
+/// Set in the tags of loads and stores while timing is modelled, which has to see every access: [`Tlb::look`]
+/// then finds none of them, so that all take the slow path, and flat timing pays nothing for the possibility.
+const VEIL: u64 = 0x800;
 
 /// What a walk's outcome depends on besides the address and the kind of access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +88,8 @@ pub(super) struct Tlb {
     uses: u64,
     /// Tags of each kind are valid in one generation; 0 is never current.
     generation: [u64; 3],
+    /// [`VEIL`] or 0, for each kind.
+    veil: [u64; 3],
     /// What [`crate::ram::Ram::mapping_generation`] and `watch_generation` were when last looked at.
     pub(super) seen: (u32, u64),
 }
@@ -95,12 +102,12 @@ impl Tlb {
             entries: [[Entry::default(); ENTRIES]; 3],
         };
         let sets = (0..SETS).map(|_| empty()).collect();
-        Tlb { sets, current: 0, uses: 0, generation: [1; 3], seen: (0, 0) }
+        Tlb { sets, current: 0, uses: 0, generation: [1; 3], veil: [0; 3], seen: (0, 0) }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        *self = Tlb::new();
+        *self = Tlb { veil: self.veil, ..Tlb::new() };
     }
 
     /// Selects the set of the hart's present context, taking over the least recently used one if need be.
@@ -121,17 +128,36 @@ impl Tlb {
         self.sets[self.current].used = self.uses;
     }
 
+    /// Veils loads and stores from [`Tlb::look`], or unveils them.
+    pub(super) fn veil(&mut self, on: bool) {
+        let data = if on { VEIL } else { 0 };
+        if self.veil[Kind::Read as usize] != data {
+            self.clear();
+            self.veil = [data, data, 0];
+        }
+    }
+
+    /// As [`Tlb::look`], behind the veil.
+    pub(super) fn look_veiled(&self, kind: Kind, va: u64) -> Option<u64> {
+        let entry = &self.sets[self.current].entries[kind as usize][index(va)];
+        (entry.tag == self.tag(kind, va)).then(|| va.wrapping_add(entry.addend))
+    }
+
+    fn tag(&self, kind: Kind, va: u64) -> u64 {
+        (va & !LOW_BITS) | self.generation[kind as usize] | self.veil[kind as usize]
+    }
+
     /// The byte offset in memory of `va`, if its page is cached for `kind`.
     #[inline(always)]
     pub(super) fn look(&self, kind: Kind, va: u64) -> Option<u64> {
         let entry = &self.sets[self.current].entries[kind as usize][index(va)];
-        let tag = (va & !GENERATION) | self.generation[kind as usize];
+        let tag = (va & !LOW_BITS) | self.generation[kind as usize];
         (entry.tag == tag).then(|| va.wrapping_add(entry.addend))
     }
 
     /// Enters the page of `va`, which lies at byte offset `offset` of memory (of the same byte).
     pub(super) fn enter(&mut self, kind: Kind, va: u64, offset: u64) {
-        let tag = (va & !GENERATION) | self.generation[kind as usize];
+        let tag = self.tag(kind, va);
         self.sets[self.current].entries[kind as usize][index(va)] =
             Entry { tag, addend: offset.wrapping_sub(va) };
     }
@@ -140,7 +166,7 @@ impl Tlb {
     pub(super) fn void(&mut self, kind: Kind) {
         let generation = &mut self.generation[kind as usize];
         *generation += 1;
-        if *generation > GENERATION {
+        if *generation > GENERATION_MAX {
             *generation = 1;
             self.sets.iter_mut().for_each(|set| set.entries[kind as usize] = [Entry::default(); ENTRIES]);
         }
@@ -170,6 +196,13 @@ mod tests {
         hart.privilege = Privilege::Machine;
         tlb.select(&hart);
         assert_eq!(tlb.look(Kind::Read, 0x8000_1000), Some(0x1000));
+        tlb.veil(true);
+        tlb.select(&hart);
+        tlb.enter(Kind::Read, 0x8000_1234, 0x1234);
+        assert_eq!(tlb.look(Kind::Read, 0x8000_1000), None);
+        assert_eq!(tlb.look_veiled(Kind::Read, 0x8000_1000), Some(0x1000));
+        tlb.veil(false);
+        tlb.select(&hart);
         for _ in 0..5000 {
             tlb.void(Kind::Read);
             assert_eq!(tlb.look(Kind::Read, 0x8000_1000), None);
