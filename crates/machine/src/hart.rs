@@ -242,7 +242,7 @@ csr_file! {
     /// Counters that S-mode may read.
     mcounteren = 0,
     /// Machine environment configuration.
-    menvcfg = 0,
+    menvcfg = crate::csr::environment::RESET,
     /// Counters that stand still.
     mcountinhibit = 0,
     /// Machine scratch.

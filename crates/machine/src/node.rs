@@ -214,6 +214,20 @@ impl Node {
         }
     }
 
+    /// Executes one instruction of hart `id` or takes one trap, outside the turns, for debuggers and comparisons.
+    ///
+    /// Virtual time advances within the hart's turn only; a sleeping hart stays asleep.
+    pub fn step(&mut self, id: usize) {
+        self.take_over_ssip(id);
+        let mut core = self.core(id);
+        if let Some(taken) = interrupt::next(&core) {
+            delivery::interrupt(&mut core, taken);
+        } else if self.harts[id].state == RunState::Running {
+            let exit = self.execute(id, 1);
+            self.settle(id, exit);
+        }
+    }
+
     /// Ends the machine.
     pub(crate) fn stop(&mut self, halt: Halt) {
         self.halt = self.halt.or(Some(halt));

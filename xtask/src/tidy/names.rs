@@ -38,7 +38,6 @@ const HOSTS: &[&str] = &[
     "wiki.debian.org",
     "keepachangelog.com",
     "semver.org",
-    "www.w3.org",
     "localhost",
     "127.0.0.1",
 ];

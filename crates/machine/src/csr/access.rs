@@ -65,7 +65,8 @@ pub fn access(core: &Core<'_>, number: u16, write: bool) -> Result<u16, Denied> 
     };
     if !allowed {
         // In virtualization mode a register that HS-mode could access is the hypervisor's to emulate.
-        return Err(if hart.virt && needs <= 2 { Denied::Virtual } else { Denied::Illegal });
+        let withheld = matches!(number, n::STIMECMP | n::VSTIMECMP) && !environment::has_stimecmp(hart);
+        return Err(if hart.virt && needs <= 2 && !withheld { Denied::Virtual } else { Denied::Illegal });
     }
     specific(core, number)?;
     Ok(if hart.virt { guest_alias(number) } else { number })

@@ -25,6 +25,10 @@ pub const PBMTE: u64 = 1 << 62;
 /// `stimecmp` is in use.
 pub const STCE: u64 = 1 << 63;
 
+/// `menvcfg` out of reset, as on QEMU's `virt` board: software that knows of neither bit finds page tables that
+/// update themselves.
+pub const RESET: u64 = ADUE | PBMTE;
+
 const S_FIELDS: u64 = FIOM | CBIE | CBCFE | CBZE;
 const H_FIELDS: u64 = ADUE | PBMTE | STCE;
 
@@ -71,12 +75,17 @@ pub fn may_use_cbo(hart: &Hart, field: u64) -> Result<(), Denied> {
     Ok(())
 }
 
+/// Whether machine mode lets the hypervisor at `stimecmp` and `vstimecmp`.
+pub fn has_stimecmp(hart: &Hart) -> bool {
+    hart.csr.menvcfg & STCE != 0 && hart.csr.mcounteren & TIME != 0
+}
+
 /// Whether a mode below machine may access `stimecmp` (`own`) or `vstimecmp`.
 ///
 /// Errors: [`Denied`].
 pub fn may_use_stimecmp(hart: &Hart, own: bool) -> Result<(), Denied> {
     let csr = &hart.csr;
-    if csr.menvcfg & STCE == 0 || csr.mcounteren & TIME == 0 {
+    if !has_stimecmp(hart) {
         return Err(Denied::Illegal);
     }
     if own && hart.virt && (csr.henvcfg & STCE == 0 || csr.hcounteren & TIME == 0) {

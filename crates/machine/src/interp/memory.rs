@@ -42,6 +42,11 @@ impl Mode {
         let privilege = if supervisor { Privilege::Supervisor } else { Privilege::User };
         Mode { privilege, virt: true, hlvx }
     }
+
+    /// The exception of an access at `va` that memory or a device refuses.
+    pub(super) fn refused(self, cause: Cause, va: u64) -> Trap {
+        Trap { gva: self.virt, ..Trap::new(cause, va) }
+    }
 }
 
 /// A byte offset in memory as an index; the translation cache holds only offsets that are in memory.
@@ -113,12 +118,13 @@ impl Cpu<'_> {
             Access::Load => (Cause::LoadMisaligned, Cause::LoadAccessFault),
             _ => (Cause::StoreMisaligned, Cause::StoreAccessFault),
         };
+        let mode = Mode::of_data(self.hart);
         if va & (bytes - 1) != 0 {
-            return Err(Trap::new(misaligned, va));
+            return Err(mode.refused(misaligned, va));
         }
-        let pa = self.translate(Mode::of_data(self.hart), va, bytes, access, true)?.pa;
+        let pa = self.translate(mode, va, bytes, access, true)?.pa;
         self.charge_atomic();
-        if self.bus.ram.contains(pa, bytes) { Ok(pa) } else { Err(Trap::new(refused, va)) }
+        if self.bus.ram.contains(pa, bytes) { Ok(pa) } else { Err(mode.refused(refused, va)) }
     }
 
     /// Loads without the fast path; `cached` tells whether the translation may be kept for this mode.
@@ -137,7 +143,7 @@ impl Cpu<'_> {
         if self.bus.lines.changed {
             self.stop = Stop::Exit(Exit::Recheck);
         }
-        value.ok_or(Trap::new(Cause::LoadAccessFault, va))
+        value.ok_or(mode.refused(Cause::LoadAccessFault, va))
     }
 
     /// Stores without the fast path; `cached` tells whether the translation may be kept for this mode.
@@ -157,7 +163,7 @@ impl Cpu<'_> {
         let mtime = self.clock.mtime(self.hart.cycles());
         self.stop = Stop::Exit(Exit::Recheck);
         let stored = self.bus.store(pa, bytes.to_le_bytes()[0], u64::from_le_bytes(value), mtime);
-        stored.ok_or(Trap::new(Cause::StoreAccessFault, va))
+        stored.ok_or(mode.refused(Cause::StoreAccessFault, va))
     }
 
     /// Stores to main memory, leaving the block if something cached went stale.
@@ -175,7 +181,7 @@ impl Cpu<'_> {
         let low = self.bus.ram.slice(first, length);
         let high = self.bus.ram.slice(second, rest);
         let (Some(low), Some(high)) = (low, high) else {
-            return Err(Trap::new(Cause::LoadAccessFault, va));
+            return Err(mode.refused(Cause::LoadAccessFault, va));
         };
         let mut value = [0; 8];
         value[..low.len()].copy_from_slice(low);
@@ -188,7 +194,7 @@ impl Cpu<'_> {
         let parts = self.split(mode, va, data.len() as u64, Access::Store, cached)?;
         let [(first, length), (second, rest)] = parts;
         if !self.bus.ram.contains(first, length) || !self.bus.ram.contains(second, rest) {
-            return Err(Trap::new(Cause::StoreAccessFault, va));
+            return Err(mode.refused(Cause::StoreAccessFault, va));
         }
         let (low, high) = data.split_at(index(length));
         self.write_memory(first, low);

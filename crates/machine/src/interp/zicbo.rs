@@ -44,7 +44,7 @@ pub(super) fn cbo_flush(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
 pub(super) fn cbo_zero(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     let pa = block(cpu, inst, CBZE, Access::Store)?;
     if !cpu.bus.ram.contains(pa, BLOCK_BYTES) {
-        return Err(Trap::new(Cause::StoreAccessFault, cpu.x(inst.rs1)));
+        return Err(Mode::of_data(cpu.hart).refused(Cause::StoreAccessFault, cpu.x(inst.rs1)));
     }
     cpu.write_memory(pa, &[0; 64]);
     Ok(Flow::Next)
