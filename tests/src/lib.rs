@@ -1,0 +1,14 @@
+//! What the tests across crates share: QEMU driven through its debugger's stub, random guest programs, and the
+//! comparison of whole states after each instruction.
+//!
+//! QEMU is a second implementation, not the specification: where the two differ and the specification allows
+//! both, [`state::State::comparable`] says what is left out and why.
+
+pub mod compare;
+pub mod generate;
+pub mod ours;
+pub mod program;
+pub mod qemu;
+pub mod remote;
+pub mod rng;
+pub mod state;
