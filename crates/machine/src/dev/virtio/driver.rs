@@ -71,6 +71,7 @@ impl Driver {
             Peripheral::Block(device) => device.queues(),
             Peripheral::Net(device) => device.queues(),
             Peripheral::Entropy(device) => device.queues(),
+            Peripheral::P9(device) => device.queues(),
         };
         let mut board = Board::new();
         board.ram = Ram::new(8 << 20).unwrap();
@@ -183,5 +184,18 @@ impl Driver {
 
     pub(super) fn bytes(&self, address: u64, length: u64) -> Vec<u8> {
         self.board.ram.slice(address, length).unwrap().to_vec()
+    }
+
+    /// How far the device has come in its ring.
+    pub(super) fn used_index(&self, queue: usize) -> u16 {
+        let ring = RINGS + queue as u64 * RING_STRIDE + 0x2000;
+        self.board.ram.read(ring + 2).map(u16::from_le_bytes).unwrap()
+    }
+
+    /// Takes back what was offered last, for a device that was restored to before it.
+    pub(super) fn rewind(&mut self, queue: usize, used: u16) {
+        self.available[queue] = used - 1;
+        let index = self.available[queue].to_le_bytes();
+        self.board.ram.write(RINGS + queue as u64 * RING_STRIDE + 0x1002, &index).unwrap();
     }
 }

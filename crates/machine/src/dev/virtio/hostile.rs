@@ -10,6 +10,8 @@ use super::driver::{Driver, RING_STRIDE, RINGS};
 use super::entropy::Entropy;
 use super::mmio::Peripheral;
 use super::net::{FRAMES_MAX, Net};
+use super::p9::P9;
+use super::p9::tests::tree;
 use super::{Virtio, feature};
 use crate::ram::RAM_BASE;
 use crate::random::Random;
@@ -30,6 +32,7 @@ fn peripheral(kind: u8) -> Peripheral {
             Peripheral::Block(Block::new(Box::new(disk), "disk"))
         }
         2 => Peripheral::Net(Net::new([2, 0, 0, 0, 0, 1], true)),
+        3 => Peripheral::P9(P9::new("share", Box::new(tree(false)), 0)),
         _ => Peripheral::Entropy(Entropy::new(Random::new(3, 0))),
     }
 }
@@ -181,6 +184,11 @@ fn check_honest(driver: &mut Driver, kind: u8) {
             let Some(Peripheral::Net(net)) = &mut driver.slot.peripheral else { unreachable!() };
             assert_eq!(net.take_frames(), [vec![0; 60]]);
         }
+        3 => {
+            let version = [21, 0, 0, 0, 100, 1, 0, 0, 32, 0, 0, 8, 0];
+            driver.offer(0, &[Out(&version), Out(b"9P2000.L"), In(64)]);
+            assert_eq!(driver.used(0), [21]);
+        }
         _ => {
             driver.offer(0, &[In(8)]);
             assert_eq!(driver.used(0), [8]);
@@ -192,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_driver_harms_a_device(kind in 0u8..4, seed: u64) {
+    fn no_driver_harms_a_device(kind in 0u8..5, seed: u64) {
         let mut driver = Driver::start(peripheral(kind), 0);
         let queues = match &driver.slot.peripheral {
             Some(Peripheral::Console(console)) => console.queues(),
@@ -212,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn no_saved_state_harms_a_device(kind in 0u8..4, seed: u64) {
+    fn no_saved_state_harms_a_device(kind in 0u8..5, seed: u64) {
         let mut saved = Vec::new();
         Driver::start(peripheral(kind), 0).slot.save(&mut |part| saved.extend_from_slice(part));
         let mut attack = Attack { random: Random::new(seed, 1) };

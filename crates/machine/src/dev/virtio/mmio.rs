@@ -10,6 +10,7 @@ use super::block::Block;
 use super::console::Console;
 use super::entropy::Entropy;
 use super::net::Net;
+use super::p9::P9;
 use super::queue::{QUEUE_SIZE_MAX, Queue, Violation};
 use super::{QueueSet, Service, Virtio, feature};
 use crate::dev::{Context, Device};
@@ -46,6 +47,8 @@ pub enum Peripheral {
     Net(Net),
     /// A source of randomness.
     Entropy(Entropy),
+    /// A shared folder.
+    P9(P9),
 }
 
 impl Peripheral {
@@ -55,6 +58,7 @@ impl Peripheral {
             Peripheral::Block(device) => device,
             Peripheral::Net(device) => device,
             Peripheral::Entropy(device) => device,
+            Peripheral::P9(device) => device,
         }
     }
 
@@ -64,6 +68,7 @@ impl Peripheral {
             Peripheral::Block(device) => device,
             Peripheral::Net(device) => device,
             Peripheral::Entropy(device) => device,
+            Peripheral::P9(device) => device,
         }
     }
 }
@@ -279,7 +284,7 @@ impl Mmio {
             left &= !(1 << index);
             let Some(queue) = self.queues.get_mut(index).filter(|queue| queue.ready) else { continue };
             let before = queue.used_index();
-            let mut service = Service::new(queue, context.ram);
+            let mut service = Service::new(queue, context.ram, context.mtime);
             let result = device.serve(index, &mut service);
             left |= device.take_ready() | u64::from(service.more()) << index;
             let interrupt = result.and_then(|()| queue.wants_interrupt(context.ram, before));

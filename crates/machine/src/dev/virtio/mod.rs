@@ -15,6 +15,7 @@ pub mod entropy;
 mod hostile;
 pub mod mmio;
 pub mod net;
+pub mod p9;
 pub mod queue;
 
 use crate::ram::Ram;
@@ -87,17 +88,20 @@ pub struct Service<'a> {
     queue: &'a mut Queue,
     /// Guest memory, for the chains' bytes.
     pub ram: &'a mut Ram,
+    /// The node's timebase now, in ticks.
+    pub mtime: u64,
     descriptors_left: usize,
     bytes_left: u64,
     more: bool,
 }
 
 impl<'a> Service<'a> {
-    /// Serves `queue` within the bound.
-    pub fn new(queue: &'a mut Queue, ram: &'a mut Ram) -> Service<'a> {
+    /// Serves `queue` within the bound at tick `mtime`.
+    pub fn new(queue: &'a mut Queue, ram: &'a mut Ram, mtime: u64) -> Service<'a> {
         Service {
             queue,
             ram,
+            mtime,
             descriptors_left: DESCRIPTORS_PER_CALL,
             bytes_left: BYTES_PER_CALL,
             more: false,
