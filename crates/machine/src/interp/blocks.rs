@@ -19,6 +19,10 @@ const CODE_MAX: usize = 1 << 20;
 pub(super) struct Decoded {
     pub(super) handler: Handler,
     pub(super) inst: Inst,
+    /// Bytes from the start of its block.
+    pub(super) offset: u16,
+    /// It only computes in integer registers: it cannot trap or stop, and looks neither at `pc` nor at time.
+    pub(super) computes: bool,
 }
 
 /// Where a block's code lies in the cache.
@@ -78,7 +82,8 @@ impl BlockCache {
         let mut at = offset;
         while self.code.len() - start < BLOCK_MAX && at < page_end {
             let Some(word) = fetch_word(ram, at, page_end) else { break };
-            let decoded = decode(word);
+            let mut decoded = decode(word);
+            decoded.offset = u16::try_from(at - offset).unwrap_or(0);
             self.code.push(decoded);
             at += u64::from(decoded.inst.len);
             if ends_block(decoded.inst.op) || decoded.is_illegal() {
@@ -109,6 +114,12 @@ impl BlockCache {
 }
 
 impl Decoded {
+    /// Bytes from the start of its block to the instruction that follows.
+    #[inline(always)]
+    pub(super) fn end(&self) -> u64 {
+        u64::from(self.offset) + u64::from(self.inst.len)
+    }
+
     fn is_illegal(&self) -> bool {
         self.handler as usize == ILLEGAL as usize
     }
@@ -119,13 +130,15 @@ const ILLEGAL: Handler = super::rv_i::illegal;
 /// Decodes an instruction word; one that is no instruction gets a handler that says so.
 pub(super) fn decode(word: u32) -> Decoded {
     match isa::decode(word) {
-        Some(inst) => Decoded { handler: HANDLERS[inst.op as usize], inst },
+        Some(inst) => {
+            Decoded { handler: HANDLERS[inst.op as usize], inst, offset: 0, computes: computes(inst.op) }
+        }
         None => {
             let compressed = word & 3 != 3;
             let raw = if compressed { word & 0xffff } else { word };
             let len = if compressed { 2 } else { 4 };
             let inst = Inst { op: Op::Ebreak, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, len, imm: 0, raw };
-            Decoded { handler: ILLEGAL, inst }
+            Decoded { handler: ILLEGAL, inst, offset: 0, computes: false }
         }
     }
 }
@@ -161,6 +174,25 @@ fn ends_block(op: Op) -> bool {
             | Op::Wfi
             | Op::FenceI
     )
+}
+
+/// Whether the instruction only computes in integer registers ([`Decoded::computes`]).
+fn computes(op: Op) -> bool {
+    use isa::{Extension, Format};
+    match op.extension() {
+        Extension::M
+        | Extension::Zba
+        | Extension::Zbb
+        | Extension::Zbc
+        | Extension::Zbs
+        | Extension::Zicond => true,
+        Extension::I => {
+            let arithmetic =
+                matches!(op.format(), Format::I | Format::R | Format::Shift5 | Format::Shift6 | Format::U);
+            arithmetic && op != Op::Auipc
+        }
+        _ => false,
+    }
 }
 
 #[inline(always)]

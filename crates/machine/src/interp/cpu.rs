@@ -45,14 +45,20 @@ pub(super) struct Cpu<'a> {
     pub(super) stop: Stop,
     /// Timing is modelled: every access and every fetched line is charged.
     pub(super) timed: bool,
+    /// The page that instructions were last fetched from, and what added to an address in it gives the byte
+    /// offset in memory; the translation cache holds it too.
+    pub(super) page: (u64, u64),
 }
+
+/// A value of [`Cpu::page`] in which no address is.
+pub(super) const NO_PAGE: (u64, u64) = (u64::MAX, 0);
 
 impl<'a> Cpu<'a> {
     pub(super) fn new(core: &'a mut Core<'_>, tlb: &'a mut Tlb) -> Cpu<'a> {
         let Core { hart, bus, clock, architecture } = core;
         let timed = bus.timing.is_some();
         tlb.veil(timed);
-        Cpu { hart, bus, clock, architecture: *architecture, tlb, stop: Stop::Refetch, timed }
+        Cpu { hart, bus, clock, architecture: *architecture, tlb, stop: Stop::Refetch, timed, page: NO_PAGE }
     }
 
     /// The view that the machinery outside the interpreter works on.

@@ -1,7 +1,7 @@
 //! How the interpreter reaches memory: a look in its translation cache, and on a miss the walk.
 
 use super::blocks::{self, Block, BlockCache};
-use super::cpu::{Cpu, Stop};
+use super::cpu::{Cpu, NO_PAGE, Stop};
 use super::tlb::Kind;
 use crate::csr::{environment, hypervisor, status};
 use crate::engine::Exit;
@@ -75,26 +75,38 @@ fn narrow<const N: usize>(value: u64) -> [u8; N] {
 }
 
 impl Cpu<'_> {
+    /// Loads `N` (1, 2, 4 or 8) bytes at `va`, zero-extended, if the translation is cached.
+    #[inline(always)]
+    pub(super) fn load_cached<const N: usize>(&mut self, va: u64) -> Option<u64> {
+        let offset = self.tlb.look(Kind::Read, va).filter(|_| fits_page(va, N as u64))?;
+        self.hart.stats.tlb_hits += 1;
+        Some(widen(self.bus.ram.read_at::<N>(index(offset))))
+    }
+
     /// Loads `N` (1, 2, 4 or 8) bytes at `va`, zero-extended.
     #[inline(always)]
     pub(super) fn load<const N: usize>(&mut self, va: u64) -> Result<u64, Trap> {
-        if let Some(offset) = self.tlb.look(Kind::Read, va)
-            && fits_page(va, N as u64)
-        {
-            self.hart.stats.tlb_hits += 1;
-            return Ok(widen(self.bus.ram.read_at::<N>(index(offset))));
+        match self.load_cached::<N>(va) {
+            Some(value) => Ok(value),
+            None => self.load_as(Mode::of_data(self.hart), va, N as u64, true),
         }
-        self.load_as(Mode::of_data(self.hart), va, N as u64, true)
+    }
+
+    /// Stores the low `N` (1, 2, 4 or 8) bytes of `value` at `va` if the translation is cached; whether it was.
+    #[inline(always)]
+    pub(super) fn store_cached<const N: usize>(&mut self, va: u64, value: u64) -> bool {
+        let Some(offset) = self.tlb.look(Kind::Write, va).filter(|_| fits_page(va, N as u64)) else {
+            return false;
+        };
+        self.hart.stats.tlb_hits += 1;
+        self.bus.ram.write_unmarked(index(offset), narrow::<N>(value));
+        true
     }
 
     /// Stores the low `N` (1, 2, 4 or 8) bytes of `value` at `va`.
     #[inline(always)]
     pub(super) fn store<const N: usize>(&mut self, va: u64, value: u64) -> Result<(), Trap> {
-        if let Some(offset) = self.tlb.look(Kind::Write, va)
-            && fits_page(va, N as u64)
-        {
-            self.hart.stats.tlb_hits += 1;
-            self.bus.ram.write_unmarked(index(offset), narrow::<N>(value));
+        if self.store_cached::<N>(va, value) {
             return Ok(());
         }
         self.store_as(Mode::of_data(self.hart), va, &narrow::<N>(value), true)
@@ -306,6 +318,7 @@ impl Cpu<'_> {
 
     /// Brings the caches up to what happened since the last look.
     pub(super) fn synchronize(&mut self, blocks: &mut BlockCache) {
+        self.page = NO_PAGE;
         if self.bus.ram.has_stale_code() {
             for page in self.bus.ram.take_stale_code() {
                 blocks.remove_page(page);
@@ -326,17 +339,26 @@ impl Cpu<'_> {
     #[inline]
     pub(super) fn fetch(&mut self, blocks: &mut BlockCache) -> Result<Option<Block>, Trap> {
         let pc = self.hart.pc;
-        if let Some(offset) = self.tlb.look(Kind::Fetch, pc)
-            && let Some(block) = blocks.look(offset)
+        let (page, addend) = self.page;
+        if pc & !(PAGE_BYTES - 1) == page
+            && let Some(block) = blocks.look(pc.wrapping_add(addend))
         {
             self.hart.stats.tlb_hits += 1;
             return Ok(Some(block));
+        }
+        if let Some(offset) = self.tlb.look(Kind::Fetch, pc) {
+            self.page = (pc & !(PAGE_BYTES - 1), offset.wrapping_sub(pc));
+            if let Some(block) = blocks.look(offset) {
+                self.hart.stats.tlb_hits += 1;
+                return Ok(Some(block));
+            }
         }
         self.fetch_slowly(pc, blocks)
     }
 
     #[cold]
     fn fetch_slowly(&mut self, pc: u64, blocks: &mut BlockCache) -> Result<Option<Block>, Trap> {
+        self.page = NO_PAGE;
         let offset = match self.tlb.look(Kind::Fetch, pc) {
             Some(offset) => offset,
             None => {

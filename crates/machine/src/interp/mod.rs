@@ -103,35 +103,52 @@ impl Engine for Interpreter {
 
 impl Cpu<'_> {
     /// Executes a block from its start, for at most `budget` cycles.
+    ///
+    /// `pc` and `retired` are brought up to date only where somebody may look: before instructions that can do
+    /// more than compute in registers, and at the end.
     #[inline]
     fn execute(&mut self, code: &[Decoded], budget: u64) {
-        let end = self.hart.cycles().wrapping_add(budget);
         let count = usize::try_from(budget).unwrap_or(usize::MAX).min(code.len());
-        for decoded in &code[..count] {
-            if !self.step(decoded) || self.hart.cycles().wrapping_sub(end).cast_signed() >= 0 {
-                return;
+        let (pc, retired, extra_cycles) = (self.hart.pc, self.hart.retired, self.hart.extra_cycles);
+        for (index, decoded) in code[..count].iter().enumerate() {
+            if decoded.computes {
+                let step = (decoded.handler)(self, &decoded.inst);
+                debug_assert_eq!(step, Ok(Flow::Next), "an instruction that only computes");
+                continue;
             }
+            self.hart.pc = pc.wrapping_add(u64::from(decoded.offset));
+            self.hart.retired = retired.wrapping_add(index as u64);
+            let step = (decoded.handler)(self, &decoded.inst);
+            let goes_on = self.stop == Stop::No && self.hart.extra_cycles == extra_cycles;
+            if step != Ok(Flow::Next) || !goes_on {
+                return self.finish(step, decoded);
+            }
+        }
+        if let Some(last) = code[..count].last() {
+            self.hart.pc = pc.wrapping_add(last.end());
+            self.hart.retired = retired.wrapping_add(count as u64);
         }
     }
 
-    /// Executes one instruction; false when the next one is not the one that follows in its block.
-    #[inline(always)]
+    /// Executes the one instruction that `pc` points at; false when the next one is not its successor.
     fn step(&mut self, decoded: &Decoded) -> bool {
-        match (decoded.handler)(self, &decoded.inst) {
+        let step = (decoded.handler)(self, &decoded.inst);
+        let goes_on = step == Ok(Flow::Next) && self.stop == Stop::No;
+        self.finish(step, decoded);
+        goes_on
+    }
+
+    /// Leaves the hart as an instruction that `pc` points at has left it.
+    #[inline(always)]
+    fn finish(&mut self, step: Step, decoded: &Decoded) {
+        match step {
             Ok(Flow::Next) => {
                 self.hart.pc = self.hart.pc.wrapping_add(u64::from(decoded.inst.len));
                 self.hart.retired += 1;
-                self.stop == Stop::No
             }
-            Ok(Flow::Jump) => {
-                self.hart.retired += 1;
-                false
-            }
-            Ok(Flow::Stay) => false,
-            Err(trap) => {
-                self.trap(trap);
-                false
-            }
+            Ok(Flow::Jump) => self.hart.retired += 1,
+            Ok(Flow::Stay) => {}
+            Err(trap) => self.trap(trap),
         }
     }
 

@@ -155,11 +155,22 @@ branches! {
 macro_rules! loads {
     ($($name:ident $bytes:literal |$value:ident| $extended:expr;)*) => {
         $(pub(super) fn $name(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
-            let $value = cpu.load::<$bytes>(cpu.x(inst.rs1).wrapping_add(imm(inst)))?;
+            let va = cpu.x(inst.rs1).wrapping_add(imm(inst));
+            let Some($value) = cpu.load_cached::<$bytes>(va) else {
+                return load_uncached::<$bytes>(cpu, inst, |$value| $extended);
+            };
             cpu.set_x(inst.rd, $extended);
             Ok(Flow::Next)
         })*
     };
+}
+
+/// A load whose translation is not cached: apart, so that the handlers stay short.
+#[cold]
+fn load_uncached<const N: usize>(cpu: &mut Cpu<'_>, inst: &Inst, extend: fn(u64) -> u64) -> Step {
+    let value = cpu.load::<N>(cpu.x(inst.rs1).wrapping_add(imm(inst)))?;
+    cpu.set_x(inst.rd, extend(value));
+    Ok(Flow::Next)
 }
 
 loads! {
@@ -175,10 +186,20 @@ loads! {
 macro_rules! stores {
     ($($name:ident $bytes:literal;)*) => {
         $(pub(super) fn $name(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
-            cpu.store::<$bytes>(cpu.x(inst.rs1).wrapping_add(imm(inst)), cpu.x(inst.rs2))?;
-            Ok(Flow::Next)
+            let va = cpu.x(inst.rs1).wrapping_add(imm(inst));
+            if cpu.store_cached::<$bytes>(va, cpu.x(inst.rs2)) {
+                return Ok(Flow::Next);
+            }
+            store_uncached::<$bytes>(cpu, inst)
         })*
     };
+}
+
+/// As [`load_uncached`].
+#[cold]
+fn store_uncached<const N: usize>(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
+    cpu.store::<N>(cpu.x(inst.rs1).wrapping_add(imm(inst)), cpu.x(inst.rs2))?;
+    Ok(Flow::Next)
 }
 
 stores! { sb 1; sh 2; sw 4; sd 8; }

@@ -83,8 +83,9 @@ struct Set {
 
 /// The translations cached for one hart.
 pub(super) struct Tlb {
-    sets: Vec<Set>,
-    current: usize,
+    /// The set of the hart's present context.
+    active: Box<Set>,
+    others: Vec<Box<Set>>,
     uses: u64,
     /// Tags of each kind are valid in one generation; 0 is never current.
     generation: [u64; 3],
@@ -96,13 +97,15 @@ pub(super) struct Tlb {
 
 impl Tlb {
     pub(super) fn new() -> Tlb {
-        let empty = || Set {
-            context: Context { flags: u64::MAX, ..Context::default() },
-            used: 0,
-            entries: [[Entry::default(); ENTRIES]; 3],
+        let empty = || {
+            Box::new(Set {
+                context: Context { flags: u64::MAX, ..Context::default() },
+                used: 0,
+                entries: [[Entry::default(); ENTRIES]; 3],
+            })
         };
-        let sets = (0..SETS).map(|_| empty()).collect();
-        Tlb { sets, current: 0, uses: 0, generation: [1; 3], veil: [0; 3], seen: (0, 0) }
+        let others = (1..SETS).map(|_| empty()).collect();
+        Tlb { active: empty(), others, uses: 0, generation: [1; 3], veil: [0; 3], seen: (0, 0) }
     }
 
     /// Forgets everything.
@@ -113,19 +116,18 @@ impl Tlb {
     /// Selects the set of the hart's present context, taking over the least recently used one if need be.
     pub(super) fn select(&mut self, hart: &Hart) {
         let context = Context::of(hart);
-        if self.sets[self.current].context == context {
+        if self.active.context == context {
             return;
         }
         self.uses += 1;
-        let found = self.sets.iter().position(|set| set.context == context);
-        self.current = found.unwrap_or_else(|| {
-            let oldest = (0..SETS).min_by_key(|&set| self.sets[set].used).unwrap_or(0);
-            let set = &mut self.sets[oldest];
-            set.context = context;
-            set.entries = [[Entry::default(); ENTRIES]; 3];
-            oldest
-        });
-        self.sets[self.current].used = self.uses;
+        self.active.used = self.uses;
+        let found = self.others.iter().position(|set| set.context == context);
+        let next = found.or_else(|| (0..self.others.len()).min_by_key(|&set| self.others[set].used));
+        std::mem::swap(&mut self.active, &mut self.others[next.unwrap_or(0)]);
+        if found.is_none() {
+            self.active.context = context;
+            self.active.entries = [[Entry::default(); ENTRIES]; 3];
+        }
     }
 
     /// Veils loads and stores from [`Tlb::look`], or unveils them.
@@ -139,7 +141,7 @@ impl Tlb {
 
     /// As [`Tlb::look`], behind the veil.
     pub(super) fn look_veiled(&self, kind: Kind, va: u64) -> Option<u64> {
-        let entry = &self.sets[self.current].entries[kind as usize][index(va)];
+        let entry = &self.active.entries[kind as usize][index(va)];
         (entry.tag == self.tag(kind, va)).then(|| va.wrapping_add(entry.addend))
     }
 
@@ -150,7 +152,7 @@ impl Tlb {
     /// The byte offset in memory of `va`, if its page is cached for `kind`.
     #[inline(always)]
     pub(super) fn look(&self, kind: Kind, va: u64) -> Option<u64> {
-        let entry = &self.sets[self.current].entries[kind as usize][index(va)];
+        let entry = &self.active.entries[kind as usize][index(va)];
         let tag = (va & !LOW_BITS) | self.generation[kind as usize];
         (entry.tag == tag).then(|| va.wrapping_add(entry.addend))
     }
@@ -158,8 +160,7 @@ impl Tlb {
     /// Enters the page of `va`, which lies at byte offset `offset` of memory (of the same byte).
     pub(super) fn enter(&mut self, kind: Kind, va: u64, offset: u64) {
         let tag = self.tag(kind, va);
-        self.sets[self.current].entries[kind as usize][index(va)] =
-            Entry { tag, addend: offset.wrapping_sub(va) };
+        self.active.entries[kind as usize][index(va)] = Entry { tag, addend: offset.wrapping_sub(va) };
     }
 
     /// Voids the entries of one kind in all sets.
@@ -168,7 +169,8 @@ impl Tlb {
         *generation += 1;
         if *generation > GENERATION_MAX {
             *generation = 1;
-            self.sets.iter_mut().for_each(|set| set.entries[kind as usize] = [Entry::default(); ENTRIES]);
+            let sets = std::iter::once(&mut self.active).chain(&mut self.others);
+            sets.for_each(|set| set.entries[kind as usize] = [Entry::default(); ENTRIES]);
         }
     }
 }
