@@ -1,0 +1,188 @@
+//! Lists of ready threads, linked through arrays: no allocation when a thread moves between them.
+
+use super::CpuSet;
+use crate::unit::ThreadId;
+use heap::vec;
+use heap::vec::Vec;
+
+const NIL: u32 = u32::MAX;
+
+/// Many first-in first-out lists over one population of threads.
+///
+/// Invariant: a thread stands in at most one list.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    ends: Vec<(u32, u32)>,
+    links: Vec<(u32, u32)>,
+}
+
+impl Lists {
+    /// `lists` empty lists for `threads` threads.
+    #[must_use]
+    pub fn new(lists: usize, threads: usize) -> Lists {
+        Lists { ends: vec![(NIL, NIL); lists], links: vec![(NIL, NIL); threads] }
+    }
+
+    /// The thread that has stood in `list` longest.
+    #[must_use]
+    pub fn first(&self, list: usize) -> Option<ThreadId> {
+        let head = self.ends[list].0;
+        (head != NIL).then_some(ThreadId(head))
+    }
+
+    /// Appends `thread` to `list`.
+    pub fn push(&mut self, list: usize, thread: ThreadId) {
+        let (head, tail) = self.ends[list];
+        self.links[thread.index()] = (tail, NIL);
+        if tail == NIL {
+            self.ends[list] = (thread.0, thread.0);
+        } else {
+            self.links[tail as usize].1 = thread.0;
+            self.ends[list] = (head, thread.0);
+        }
+    }
+
+    /// Takes the first thread of `list`.
+    pub fn pop(&mut self, list: usize) -> Option<ThreadId> {
+        let thread = self.first(list)?;
+        self.remove(list, thread);
+        Some(thread)
+    }
+
+    /// Takes `thread` out of `list`, where it stands.
+    pub fn remove(&mut self, list: usize, thread: ThreadId) {
+        let (previous, next) = self.links[thread.index()];
+        match previous {
+            NIL => self.ends[list].0 = next,
+            _ => self.links[previous as usize].1 = next,
+        }
+        match next {
+            NIL => self.ends[list].1 = previous,
+            _ => self.links[next as usize].0 = previous,
+        }
+    }
+}
+
+/// How many priorities there are; a larger one goes first.
+pub const PRIORITIES: u8 = 32;
+
+/// The course's vector of lists of ready threads by priority, with a bitmap of the lists that are not empty; one such vector
+/// for each of `queues` queues.
+///
+/// Invariant: bit `p` of a queue's bitmap is set iff its list of priority `p` is not empty.
+#[derive(Clone, Debug)]
+pub struct ReadyVector {
+    lists: Lists,
+    bitmap: Vec<u32>,
+    len: Vec<u32>,
+    at: Vec<u32>,
+    filled: CpuSet,
+}
+
+impl ReadyVector {
+    /// Empty vectors: `queues` of them for `threads` threads.
+    #[must_use]
+    pub fn new(queues: usize, threads: usize) -> ReadyVector {
+        ReadyVector {
+            lists: Lists::new(queues * usize::from(PRIORITIES), threads),
+            bitmap: vec![0; queues],
+            len: vec![0; queues],
+            at: vec![NIL; threads],
+            filled: CpuSet::new(queues),
+        }
+    }
+
+    /// How many threads wait in `queue`.
+    #[must_use]
+    pub fn len(&self, queue: usize) -> usize {
+        self.len[queue] as usize
+    }
+
+    /// Whether none waits in `queue`.
+    #[must_use]
+    pub fn is_empty(&self, queue: usize) -> bool {
+        self.len[queue] == 0
+    }
+
+    /// The queues in which a thread waits.
+    #[must_use]
+    pub fn filled(&self) -> &CpuSet {
+        &self.filled
+    }
+
+    /// Whether `thread` waits in any queue.
+    #[must_use]
+    pub fn contains(&self, thread: ThreadId) -> bool {
+        self.at[thread.index()] != NIL
+    }
+
+    /// Appends `thread` to the list of `priority` in `queue`.
+    pub fn push(&mut self, queue: usize, priority: u8, thread: ThreadId) {
+        let level = priority.min(PRIORITIES - 1);
+        let list = queue * usize::from(PRIORITIES) + usize::from(level);
+        self.lists.push(list, thread);
+        self.at[thread.index()] = u32::try_from(list).expect("fewer than 2^32 lists");
+        self.bitmap[queue] |= 1 << level;
+        self.len[queue] += 1;
+        self.filled.insert(queue);
+    }
+
+    /// The first thread of the highest priority in `queue`.
+    #[must_use]
+    pub fn first(&self, queue: usize) -> Option<ThreadId> {
+        let level = self.bitmap[queue].checked_ilog2()?;
+        self.lists.first(queue * usize::from(PRIORITIES) + level as usize)
+    }
+
+    /// Takes the first thread of the highest priority in `queue`.
+    pub fn pop(&mut self, queue: usize) -> Option<ThreadId> {
+        let thread = self.first(queue)?;
+        self.remove(thread);
+        Some(thread)
+    }
+
+    /// Takes `thread` out of wherever it waits.
+    pub fn remove(&mut self, thread: ThreadId) {
+        let list = core::mem::replace(&mut self.at[thread.index()], NIL);
+        if list == NIL {
+            return;
+        }
+        let (queue, level) =
+            (list as usize / usize::from(PRIORITIES), list as usize % usize::from(PRIORITIES));
+        self.lists.remove(list as usize, thread);
+        self.len[queue] -= 1;
+        if self.lists.first(list as usize).is_none() {
+            self.bitmap[queue] &= !(1 << level);
+        }
+        if self.len[queue] == 0 {
+            self.filled.remove(queue);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lists, ReadyVector};
+    use crate::unit::ThreadId;
+
+    #[test]
+    fn a_list_gives_back_in_order_and_lets_go_of_its_middle() {
+        let mut lists = Lists::new(1, 4);
+        (0..4).for_each(|t| lists.push(0, ThreadId(t)));
+        lists.remove(0, ThreadId(1));
+        lists.remove(0, ThreadId(3));
+        assert_eq!([lists.pop(0), lists.pop(0), lists.pop(0)], [Some(ThreadId(0)), Some(ThreadId(2)), None]);
+    }
+
+    #[test]
+    fn higher_priority_goes_first_and_equals_take_turns() {
+        let mut ready = ReadyVector::new(2, 4);
+        ready.push(1, 3, ThreadId(0));
+        ready.push(1, 9, ThreadId(1));
+        ready.push(1, 9, ThreadId(2));
+        assert_eq!(ready.filled().first(), Some(1));
+        let order: [_; 4] = core::array::from_fn(|_| ready.pop(1));
+        assert_eq!(order, [Some(ThreadId(1)), Some(ThreadId(2)), Some(ThreadId(0)), None]);
+        assert!(ready.filled().is_empty());
+    }
+}

@@ -1,0 +1,246 @@
+//! The Ousterhout matrix: CPUs across, time slots down, a gang side by side in one row.
+//!
+//! Source: Ousterhout, "Scheduling techniques for concurrent systems", ICDCS 1982; packing after Feitelson, "Packing schemes
+//! for gang scheduling", JSSPP 1996.
+
+use super::{Buddies, CpuSet, Lists, Roster, Tournament};
+use crate::sched::{Arrival, Left, Machine, Refusal, Setup};
+use crate::unit::{CpuId, GroupId, ThreadId};
+use heap::vec;
+use heap::vec::Vec;
+
+const NIL: u32 = u32::MAX;
+
+/// How gangs are laid into rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// Whole, into the first row with enough free cells. A gang wider than the machine is refused.
+    #[default]
+    FirstFit,
+    /// As first fit, but a gang wider than the machine is split: it fills the free cells from the first row on.
+    Fill,
+    /// Whole, into an aligned block of the next power of two: less compact, quick to find, and blocks reunite.
+    Buddy,
+}
+
+/// The matrix, the row that has the machine, and the gangs that wait for room.
+///
+/// Invariants: a thread has at most one cell; without [`Packing::Fill`] a gang's cells are in one row; a gang that came during
+/// a slot runs from the next slot on. Rows are at most four times what the threads would need packed without gaps, plus 16;
+/// when all are taken, gangs wait first come, first served.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    columns: usize,
+    packing: Packing,
+    cells: Vec<u32>,
+    place: Vec<(u32, u32)>,
+    free: Vec<CpuSet>,
+    room: Tournament,
+    buddies: Option<Buddies>,
+    runnable: Vec<bool>,
+    ready: Vec<u32>,
+    live: CpuSet,
+    waiting: Lists,
+    roster: Roster,
+    since: Vec<u64>,
+    row: usize,
+    slot: u64,
+}
+
+impl Matrix {
+    /// An empty matrix for these threads.
+    ///
+    /// Errors: [`Refusal::GangTooWide`] unless the packing splits gangs.
+    pub fn new(setup: &Setup<'_>, packing: Packing) -> Result<Matrix, Refusal> {
+        if packing != Packing::Fill {
+            setup.refuse_wide_groups()?;
+        }
+        let (columns, threads) = (setup.cpus, setup.threads.len());
+        let rows = 4 * threads.div_ceil(columns) + 16;
+        let buddies = (packing == Packing::Buddy).then(|| Buddies::new(rows, columns));
+        let room = buddies.as_ref().map_or(setup.cpus, |buddies| buddies.largest(0) as usize);
+        Ok(Matrix {
+            columns,
+            packing,
+            cells: vec![NIL; rows * columns],
+            place: vec![(NIL, NIL); threads],
+            free: vec![CpuSet::full(columns); rows],
+            room: Tournament::new(rows, CpuId::new(room).0),
+            buddies,
+            runnable: vec![false; threads],
+            ready: vec![0; rows],
+            live: CpuSet::new(rows),
+            waiting: Lists::new(1, threads),
+            roster: Roster::new(setup.groups.len()),
+            since: vec![0; threads],
+            row: rows - 1,
+            slot: 0,
+        })
+    }
+
+    /// `thread` can run: it is new, or it woke.
+    pub fn wake(&mut self, machine: &Machine, thread: ThreadId, how: Arrival) {
+        self.runnable[thread.index()] = true;
+        let row = self.place[thread.index()].0;
+        if row != NIL {
+            self.count(row as usize, true);
+        }
+        if how == Arrival::New && self.roster.come(machine, thread).is_some() {
+            self.waiting.push(0, machine.group_of(thread).first);
+            self.admit(machine);
+        }
+    }
+
+    /// `thread` left its CPU; if it ended, its cell is free for another gang.
+    pub fn left(&mut self, machine: &Machine, thread: ThreadId, why: Left) {
+        match why {
+            Left::Preempted => {}
+            Left::Blocked => self.sleep(thread),
+            Left::Ended => self.end(machine, thread),
+        }
+    }
+
+    /// `thread` blocked: its cell stays, empty.
+    fn sleep(&mut self, thread: ThreadId) {
+        self.runnable[thread.index()] = false;
+        self.count(self.place[thread.index()].0 as usize, false);
+    }
+
+    /// `thread` ended: its cell is free for another gang.
+    fn end(&mut self, machine: &Machine, thread: ThreadId) {
+        self.sleep(thread);
+        let (row, column) = core::mem::replace(&mut self.place[thread.index()], (NIL, NIL));
+        let (row, column) = (row as usize, column as usize);
+        self.cells[row * self.columns + column] = NIL;
+        self.free[row].insert(column);
+        if let Some(buddies) = &mut self.buddies {
+            buddies.free(row, column);
+        }
+        self.measure(row);
+        self.admit(machine);
+    }
+
+    /// The next slot begins: the next row in which a thread can run gets the machine.
+    pub fn turn(&mut self) {
+        self.slot += 1;
+        self.row = self.live.round_from(self.row + 1).unwrap_or(self.row);
+    }
+
+    /// The thread whose turn it is on `cpu`, if it can run.
+    #[must_use]
+    pub fn here(&self, cpu: CpuId) -> Option<ThreadId> {
+        let thread = self.cell(self.row, cpu)?;
+        (self.runnable[thread.index()] && self.since[thread.index()] < self.slot).then_some(thread)
+    }
+
+    /// The column of `thread`, once it has a cell.
+    #[must_use]
+    pub fn column(&self, thread: ThreadId) -> Option<CpuId> {
+        let column = self.place[thread.index()].1;
+        (column != NIL).then_some(CpuId(column))
+    }
+
+    /// What stands in a cell.
+    #[must_use]
+    pub fn cell(&self, row: usize, cpu: CpuId) -> Option<ThreadId> {
+        let thread = self.cells[row * self.columns + cpu.index()];
+        (thread != NIL).then_some(ThreadId(thread))
+    }
+
+    /// How many columns it has: the CPUs.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many rows the matrix has; rows in use come first.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Used cells, and cells in rows with at least one used.
+    #[must_use]
+    pub fn occupancy(&self) -> (usize, usize) {
+        let used = self.free.iter().map(|free| self.columns - free.len()).filter(|&used| used > 0);
+        used.fold((0, 0), |(cells, all), used| (cells + used, all + self.columns))
+    }
+
+    fn count(&mut self, row: usize, up: bool) {
+        self.ready[row] = if up { self.ready[row] + 1 } else { self.ready[row] - 1 };
+        if self.ready[row] == 0 {
+            self.live.remove(row);
+        } else {
+            self.live.insert(row);
+        }
+    }
+
+    /// Lays waiting gangs, the oldest first, until one finds no room.
+    fn admit(&mut self, machine: &Machine) {
+        while let Some(first) = self.waiting.first(0) {
+            if !self.lay(machine, machine.threads[first.index()].group) {
+                return;
+            }
+            self.waiting.remove(0, first);
+        }
+    }
+
+    fn lay(&mut self, machine: &Machine, group: GroupId) -> bool {
+        let members = machine.groups[group.index()];
+        let width = members.width;
+        if width as usize > self.columns {
+            return self.split(members.first, width);
+        }
+        let size = if self.buddies.is_some() { width.next_power_of_two() } else { width };
+        let size = size.min(CpuId::new(self.columns).0);
+        let Some(row) = self.room.first_at_least(size) else { return false };
+        let from = self.buddies.as_ref().and_then(|buddies| buddies.find(row, size)).unwrap_or(0);
+        for rank in 0..width {
+            let column = self.free[row].at_or_after(from).expect("the row has room");
+            self.set(row, column, ThreadId(members.first.0 + rank));
+        }
+        self.measure(row);
+        true
+    }
+
+    /// Fills free cells from the first row on with a gang that is wider than a row.
+    fn split(&mut self, first: ThreadId, width: u32) -> bool {
+        if self.free.iter().map(CpuSet::len).sum::<usize>() < width as usize {
+            return false;
+        }
+        for rank in 0..width {
+            let row = self.room.first_at_least(1).expect("counted above");
+            let column = self.free[row].first().expect("the row has room");
+            self.set(row, column, ThreadId(first.0 + rank));
+            self.measure(row);
+        }
+        true
+    }
+
+    fn set(&mut self, row: usize, column: usize, thread: ThreadId) {
+        self.cells[row * self.columns + column] = thread.0;
+        self.place[thread.index()] = (CpuId::new(row).0, CpuId::new(column).0);
+        self.since[thread.index()] = self.slot;
+        self.free[row].remove(column);
+        if let Some(buddies) = &mut self.buddies {
+            buddies.take(row, column);
+        }
+        if self.runnable[thread.index()] {
+            self.count(row, true);
+        }
+    }
+
+    fn measure(&mut self, row: usize) {
+        let room = match &self.buddies {
+            Some(buddies) => buddies.largest(row),
+            None => CpuId::new(self.free[row].len()).0,
+        };
+        self.room.set(row, room);
+    }
+
+    /// How gangs are laid into rows.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        self.packing
+    }
+}

@@ -1,0 +1,27 @@
+//! The structures that policies are made of: each bounded, each allocated once, each decision O(1) or O(log n).
+
+mod accounts;
+mod buddies;
+mod cpuset;
+mod fair_queues;
+mod heaps;
+mod homes;
+mod laps;
+mod lists;
+mod matrix;
+mod partitions;
+mod roster;
+mod tournament;
+
+pub use accounts::Accounts;
+pub use buddies::Buddies;
+pub use cpuset::CpuSet;
+pub use fair_queues::FairQueues;
+pub use heaps::Heaps;
+pub use homes::Homes;
+pub use laps::Laps;
+pub use lists::{Lists, PRIORITIES, ReadyVector};
+pub use matrix::{Matrix, Packing};
+pub use partitions::Partitions;
+pub use roster::Roster;
+pub use tournament::Tournament;

@@ -1,0 +1,184 @@
+//! What a policy may look at, and what it is built from.
+
+use super::kit::{CpuSet, Packing};
+use crate::unit::{CpuId, GroupId, Ns, ThreadId};
+use core::fmt;
+use heap::vec::Vec;
+
+/// The facts about a thread that the mechanism keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread {
+    /// The group it belongs to.
+    pub group: GroupId,
+    /// 0 to 31; a larger one goes first.
+    pub priority: u8,
+    /// Its share relative to others, for fair and credit policies; 1024 is usual.
+    pub weight: u32,
+    /// The most of one CPU it may have, in thousandths; 0 is no cap.
+    pub cap_permille: u16,
+    /// Where it ran last.
+    pub last_cpu: Option<CpuId>,
+    /// Whether most of its working set is still in that CPU's cache.
+    pub warm: bool,
+    /// The flag it raises while it holds a spin lock.
+    pub holds_spin_lock: bool,
+}
+
+/// A group of related threads, numbered one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Its first thread.
+    pub first: ThreadId,
+    /// How many threads it has.
+    pub width: u32,
+}
+
+/// The machine as the mechanism sees it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Virtual time.
+    pub now: Ns,
+    /// All threads that ever will be.
+    pub threads: Vec<Thread>,
+    /// All groups.
+    pub groups: Vec<Group>,
+    /// What each CPU runs.
+    pub running: Vec<Option<ThreadId>>,
+    /// The CPUs that were told to idle and have not been kicked since.
+    pub idle: CpuSet,
+}
+
+impl Machine {
+    /// The group of `thread`.
+    #[must_use]
+    pub fn group_of(&self, thread: ThreadId) -> &Group {
+        &self.groups[self.threads[thread.index()].group.index()]
+    }
+
+    /// The priority of `thread`.
+    #[must_use]
+    pub fn priority(&self, thread: ThreadId) -> u8 {
+        self.threads[thread.index()].priority
+    }
+
+    /// Asks an idle CPU, if there is one, to look for work: `cpu`, or the next one round from it.
+    pub fn kick_near(&self, cpu: usize, kick: &mut CpuSet) {
+        if let Some(idle) = self.idle.round_from(cpu) {
+            kick.insert(idle);
+        }
+    }
+
+    /// Asks `cpu` to look for work if it is idle.
+    pub fn kick_idle(&self, cpu: usize, kick: &mut CpuSet) {
+        if self.idle.contains(cpu) {
+            kick.insert(cpu);
+        }
+    }
+}
+
+/// The numbers that policies can be tuned with.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// The quantum, and the slot of gang scheduling.
+    pub quantum: Ns,
+    /// Smart scheduling: the extra quantum, and how many in a row.
+    pub extra_quantum: Ns,
+    /// Smart scheduling: how many extra quanta in a row.
+    pub extra_quanta_max: u8,
+    /// Affinity: how much longer than a warm thread a cold one must have waited to go first.
+    pub patience: Ns,
+    /// Gang scheduling: how gangs are laid into rows.
+    pub packing: Packing,
+    /// Relaxed co-scheduling: how far a thread may be ahead of its companions.
+    pub skew: Ns,
+    /// Static space sharing: CPUs in a partition.
+    pub partition_cpus: usize,
+    /// Backfilling: how often the group at the head of the queue may be overtaken.
+    pub overtakes_max: u32,
+    /// Credit: the accounting period.
+    pub period: Ns,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning {
+            quantum: Ns::ms(10),
+            extra_quantum: Ns::ms(1),
+            extra_quanta_max: 4,
+            patience: Ns::ms(100),
+            packing: Packing::FirstFit,
+            skew: Ns::ms(10),
+            partition_cpus: 4,
+            overtakes_max: 16,
+            period: Ns::ms(30),
+        }
+    }
+}
+
+/// What a policy is built for.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// How many CPUs the machine has.
+    pub cpus: usize,
+    /// All threads that ever will be.
+    pub threads: &'a [Thread],
+    /// All groups.
+    pub groups: &'a [Group],
+    /// The numbers.
+    pub tuning: Tuning,
+}
+
+impl Setup<'_> {
+    /// For policies that run a whole group at once.
+    ///
+    /// Errors: [`Refusal::GangTooWide`] for the first group with more threads than there are CPUs.
+    pub fn refuse_wide_groups(&self) -> Result<(), Refusal> {
+        match self.groups.iter().position(|group| group.width as usize > self.cpus) {
+            None => Ok(()),
+            Some(index) => Err(Refusal::GangTooWide {
+                group: GroupId::new(index),
+                width: self.groups[index].width as usize,
+                cpus: self.cpus,
+            }),
+        }
+    }
+
+    /// For policies that cut time.
+    ///
+    /// Errors: [`Refusal::NoTime`] for a quantum or period of zero.
+    pub fn refuse_no_time(&self) -> Result<(), Refusal> {
+        if self.tuning.quantum == Ns::ZERO || self.tuning.period == Ns::ZERO {
+            return Err(Refusal::NoTime);
+        }
+        Ok(())
+    }
+}
+
+/// Why a policy cannot be built for a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A group must run as a whole and has more threads than there are CPUs for it.
+    GangTooWide {
+        /// Which.
+        group: GroupId,
+        /// Its threads.
+        width: usize,
+        /// The CPUs it could have.
+        cpus: usize,
+    },
+    /// The quantum or the period is zero.
+    NoTime,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::GangTooWide { width, cpus, .. } => {
+                write!(f, "a gang of {width} threads is wider than the {cpus} CPUs it could have")
+            }
+            Refusal::NoTime => f.write_str("the quantum is zero"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}

@@ -1,0 +1,251 @@
+//! Scenario files: TOML in, workloads out; every mistake named with its place.
+//!
+//! A string `"$name"` stands for the variable of that name under `[let]`; `[sweep]` repeats the scenario with other values of
+//! one variable. Substitution keeps lines where they are.
+
+mod build;
+mod generate;
+mod nodes;
+mod spec;
+mod value;
+
+use super::{BarrierCycle, Options, Stop, Workload, check_barriers};
+use crate::sched::Refusal;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A mistake in a scenario file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Byte range in [`Document::text`] (or in the text given, if that is not TOML).
+    pub span: Range<usize>,
+    /// What is wrong, in a line.
+    pub message: String,
+    /// What to do about it; may be empty.
+    pub help: String,
+    /// A word that is not known, and those that are.
+    pub unknown: Option<(String, Vec<String>)>,
+}
+
+impl ConfigError {
+    pub(super) fn new(
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> ConfigError {
+        ConfigError { span, message: message.into(), help: help.into(), unknown: None }
+    }
+
+    fn unknown<'a>(
+        span: Range<usize>,
+        what: &str,
+        word: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> ConfigError {
+        let known = known.into_iter().map(str::to_owned).collect();
+        ConfigError {
+            span,
+            message: format!("no {what} is called `{word}`"),
+            help: String::new(),
+            unknown: Some((word.to_owned(), known)),
+        }
+    }
+}
+
+/// A scenario file's text with its variables.
+#[derive(Clone, Debug)]
+pub struct Document {
+    source: String,
+    /// The text as it is read: variables replaced.
+    pub text: String,
+    variables: BTreeMap<String, toml::Value>,
+    /// The variable that is swept, and its values.
+    pub sweep: Option<(String, Vec<toml::Value>)>,
+}
+
+/// A mistake together with the text it is in.
+pub type Located = Box<(ConfigError, String)>;
+
+impl Document {
+    /// Reads variables and sweep, and puts the variables in.
+    ///
+    /// Errors: a text that is not TOML, a variable that is not there or not a plain value.
+    pub fn new(source: &str, set: &[(String, String)]) -> Result<Document, Located> {
+        let head: spec::Head = toml::from_str(source).map_err(|error| located(toml_error(&error), source))?;
+        let mut variables: BTreeMap<String, toml::Value> =
+            head.r#let.unwrap_or_default().into_iter().collect();
+        for (name, value) in set {
+            let Some(slot) = variables.get_mut(name) else {
+                let known: Vec<&str> = variables.keys().map(String::as_str).collect();
+                return Err(located(ConfigError::unknown(0..0, "variable of `[let]`", name, known), source));
+            };
+            *slot = plain(value);
+        }
+        let sweep = match head.sweep {
+            None => None,
+            Some(sweep) => {
+                let name = sweep.get_ref().over.get_ref().clone();
+                let span = sweep.get_ref().over.span();
+                if !variables.contains_key(&name) {
+                    let known: Vec<&str> = variables.keys().map(String::as_str).collect();
+                    return Err(located(
+                        ConfigError::unknown(span, "variable of `[let]`", &name, known),
+                        source,
+                    ));
+                }
+                if sweep.get_ref().values.is_empty() {
+                    return Err(located(ConfigError::new(span, "the sweep has no values", ""), source));
+                }
+                Some((name, sweep.into_inner().values))
+            }
+        };
+        let mut document = Document { source: source.to_owned(), text: String::new(), variables, sweep };
+        document.text = document.substitute()?;
+        Ok(document)
+    }
+
+    /// The same document with another value of the variable that is swept.
+    ///
+    /// Errors: a value that is not plain.
+    pub fn with(&self, name: &str, value: &toml::Value) -> Result<Document, Located> {
+        let mut document = self.clone();
+        document.variables.insert(name.to_owned(), value.clone());
+        document.text = document.substitute()?;
+        Ok(document)
+    }
+
+    /// Reads the scenario.
+    ///
+    /// Errors: unknown keys, values out of range, workloads that cannot be.
+    pub fn scenario(&self) -> Result<Scenario, Located> {
+        let spec: spec::Spec =
+            toml::from_str(&self.text).map_err(|error| located(toml_error(&error), &self.text))?;
+        build::scenario(spec).map_err(|error| located(error, &self.text))
+    }
+
+    fn substitute(&self) -> Result<String, Located> {
+        let mut text = self.source.clone();
+        for (name, value) in &self.variables {
+            if matches!(value, toml::Value::Datetime(_)) {
+                return Err(located(ConfigError::new(0..0, format!("`{name}` is a date"), ""), &self.source));
+            }
+            text = text.replace(&format!("\"${name}\""), &value.to_string());
+        }
+        if let Some(at) = text.find("\"$") {
+            let end = text[at + 1..].find('"').map_or(text.len(), |length| at + length + 2);
+            let word = text[at..end].trim_matches(['"', '$']).to_owned();
+            let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
+            return Err(located(ConfigError::unknown(at..end, "variable of `[let]`", &word, known), &text));
+        }
+        Ok(text)
+    }
+}
+
+fn located(error: ConfigError, text: &str) -> Located {
+    Box::new((error, text.to_owned()))
+}
+
+/// A value from the command line: TOML if it is, else a string.
+fn plain(text: &str) -> toml::Value {
+    let parsed =
+        toml::from_str::<toml::Table>(&format!("v = {text}")).ok().and_then(|mut table| table.remove("v"));
+    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
+
+fn toml_error(error: &toml::de::Error) -> ConfigError {
+    ConfigError::new(error.span().unwrap_or(0..0), error.message().trim_end(), "")
+}
+
+/// What a file asks for.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What it shows.
+    pub title: String,
+    /// The workload and the machine, if threads are to be scheduled.
+    pub schedule: Option<Schedule>,
+    /// Jobs to be balanced over nodes.
+    pub balance: Option<crate::balance::sim::Experiment>,
+    /// Processes to be allocated to nodes.
+    pub allocate: Option<crate::alloc::Problem>,
+    /// The policies to compare, with their places.
+    pub policies: Vec<(String, Range<usize>)>,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A workload, a machine, and where in the file they are from.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// What runs.
+    pub workload: Workload,
+    /// On what.
+    pub options: Options,
+    pub(super) places: Places,
+}
+
+/// Where things stand in the file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// Of each program, the place of each phase.
+    pub(super) phases: Vec<Vec<Range<usize>>>,
+    pub(super) jobs: Vec<Range<usize>>,
+    pub(super) quantum: Range<usize>,
+}
+
+impl Schedule {
+    /// Puts a stop of the simulator at its place in the file.
+    #[must_use]
+    pub fn locate(&self, policy: &str, stop: &Stop) -> ConfigError {
+        let phase = |thread: crate::unit::ThreadId, phase: usize| {
+            let program = self.workload.tasks[thread.index()].program as usize;
+            self.places.phases[program].get(phase).cloned().unwrap_or_default()
+        };
+        let at = match stop {
+            Stop::Refused(Refusal::GangTooWide { group, .. }) => self.places.jobs[group.index()].clone(),
+            Stop::Refused(Refusal::NoTime) => self.places.quantum.clone(),
+            Stop::Deadlock { waiting, .. } => {
+                waiting.first().map_or(0..0, |first| phase(first.thread, first.phase))
+            }
+            Stop::NotHolder { thread, .. } => {
+                let program = self.workload.tasks[thread.index()].program as usize;
+                let ops = &self.workload.programs[program];
+                let unlock = ops.iter().position(|op| matches!(op, super::Op::Unlock(_)));
+                phase(*thread, unlock.unwrap_or(0))
+            }
+            _ => 0..0,
+        };
+        let help = match stop {
+            Stop::Refused(Refusal::GangTooWide { .. }) => {
+                "give the machine more CPUs, or let gang scheduling split it with `packing = \"fill\"` under `[policy]`"
+            }
+            Stop::Deadlock { .. } => "take locks in one order, and let every wait have its answer",
+            Stop::TooLong { .. } => "raise `steps_max` under `[machine]`, or make the workload smaller",
+            _ => "",
+        };
+        ConfigError::new(at, format!("{policy}: {stop}"), help)
+    }
+
+    fn locate_cycle(&self, cycle: &BarrierCycle) -> ConfigError {
+        let name = |thread: crate::unit::ThreadId| self.workload.tasks[thread.index()].name.as_str();
+        let barrier = |index: usize| self.workload.synchronizers[index].name.as_str();
+        let program = self.workload.tasks[cycle.thread.index()].program as usize;
+        let span = self.places.phases[program].get(cycle.phase).cloned().unwrap_or_default();
+        let who: Vec<String> = cycle
+            .waiting
+            .iter()
+            .take(6)
+            .map(|&(thread, at)| format!("{} waits at `{}`", name(thread), barrier(at)))
+            .collect();
+        let message =
+            format!("deadlock: barrier `{}` can never be passed: {}", barrier(cycle.barrier), who.join(", "));
+        ConfigError::new(
+            span,
+            message,
+            "every party must come to the same barriers in the same order, equally often",
+        )
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        check_barriers(&self.workload).map_err(|cycle| self.locate_cycle(&cycle))
+    }
+}

@@ -1,0 +1,377 @@
+//! What the phases of a program do: computing, waiting, locking, meeting, sending.
+
+use super::engine::{Engine, NESTING_MAX, Runtime, State, Waits};
+use super::events::Timer;
+use super::stuck::Stop;
+use super::workload::{Op, SyncKind, SyncRef, Wait};
+use crate::sched::{Arrival, Left};
+use crate::unit::{CpuId, Ns, ThreadId};
+
+/// What a phase without duration leads to.
+enum Then {
+    /// The next phase.
+    Go,
+    /// The thread waits for this.
+    Wait(Waits, Wait),
+}
+
+impl Engine<'_> {
+    /// Carries phases of `thread` out until one takes time or the thread loses `cpu`.
+    pub(super) fn advance(&mut self, cpu: CpuId, thread: ThreadId) {
+        while self.machine.running[cpu.index()] == Some(thread) {
+            self.steps += 1;
+            if self.steps > self.options.steps_max || self.failure.is_some() {
+                return;
+            }
+            let Some(op) = self.op(thread) else { return self.end(cpu, thread) };
+            let runtime = &mut self.threads[thread.index()];
+            match op {
+                Op::Compute(time) => {
+                    if !runtime.computing {
+                        runtime.computing = true;
+                        runtime.remaining = time.draw(&mut runtime.rng);
+                    }
+                    if runtime.remaining > Ns::ZERO {
+                        return self.arm(cpu);
+                    }
+                    runtime.computing = false;
+                    runtime.pc += 1;
+                }
+                Op::Io(time) => {
+                    runtime.pc += 1;
+                    let time = time.draw(&mut runtime.rng);
+                    runtime.demand += time;
+                    runtime.waits = Waits::Io;
+                    self.timers.set(self.machine.now + time, Timer::Io(thread));
+                    return self.stop(cpu, Left::Blocked);
+                }
+                Op::Repeat(times) => {
+                    runtime.loops[usize::from(runtime.depth).min(NESTING_MAX - 1)] = times;
+                    runtime.depth += 1;
+                    runtime.pc += 1;
+                }
+                Op::End(start) => end_of_loop(runtime, start),
+                _ => {
+                    runtime.pc += 1;
+                    if let Then::Wait(waits, how) = self.communicate(thread, op) {
+                        return self.wait(cpu, thread, waits, how);
+                    }
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, cpu: CpuId, thread: ThreadId) {
+        self.alive -= 1;
+        let job = self.machine.threads[thread.index()].group;
+        self.tally.ended(job, self.threads[thread.index()].demand, self.machine.now);
+        self.stop(cpu, Left::Ended);
+    }
+
+    fn wait(&mut self, cpu: CpuId, thread: ThreadId, waits: Waits, how: Wait) {
+        self.account(cpu);
+        let runtime = &mut self.threads[thread.index()];
+        runtime.waits = waits;
+        runtime.wait_since = self.machine.now;
+        match how {
+            Wait::Block => self.stop(cpu, Left::Blocked),
+            Wait::Spin => {
+                self.unmet += 1;
+                self.spin(cpu);
+            }
+        }
+    }
+
+    fn sync(&self, thread: ThreadId, name: SyncRef) -> usize {
+        self.workload.resolve(self.machine.threads[thread.index()].group, name)
+    }
+
+    fn communicate(&mut self, thread: ThreadId, op: Op) -> Then {
+        match op {
+            Op::Lock(name) => {
+                let sync = self.sync(thread, name);
+                self.lock(thread, sync)
+            }
+            Op::Unlock(name) => {
+                let sync = self.sync(thread, name);
+                self.unlock(thread, sync)
+            }
+            Op::Down(name) => {
+                let sync = self.sync(thread, name);
+                self.down(thread, sync)
+            }
+            Op::Up(name) => {
+                let sync = self.sync(thread, name);
+                self.up(sync)
+            }
+            Op::Barrier(name) => {
+                let sync = self.sync(thread, name);
+                self.meet(thread, sync)
+            }
+            Op::WaitFor(name) => {
+                let condition = self.sync(thread, name);
+                let monitor = self.monitor(thread, name, condition);
+                self.unlock(thread, monitor);
+                self.syncs.lists.push(2 * condition + 1, thread);
+                Then::Wait(waits(condition), Wait::Block)
+            }
+            Op::Signal(name) => {
+                let condition = self.sync(thread, name);
+                self.signal(self.monitor(thread, name, condition), condition)
+            }
+            Op::Send(rank) => {
+                let first = self.machine.group_of(thread).first;
+                self.send(thread, ThreadId(first.0 + rank))
+            }
+            Op::SendTo(to) => self.send(thread, to),
+            Op::Receive(how) => self.receive(thread, how),
+            Op::Compute(_) | Op::Io(_) | Op::Repeat(_) | Op::End(_) => Then::Go,
+        }
+    }
+
+    /// The monitor of a condition: global or local as the condition is.
+    fn monitor(&self, thread: ThreadId, name: SyncRef, condition: usize) -> usize {
+        let SyncKind::Condition(monitor) = self.syncs.all[condition].kind else { return condition };
+        let named = if matches!(name, SyncRef::Global(_)) {
+            SyncRef::Global(monitor)
+        } else {
+            SyncRef::Local(monitor)
+        };
+        self.sync(thread, named)
+    }
+
+    fn lock(&mut self, thread: ThreadId, sync: usize) -> Then {
+        self.tally.lock_requests += 1;
+        if self.syncs.all[sync].holder.is_none() {
+            self.take(thread, sync);
+            return Then::Go;
+        }
+        match self.syncs.wait(sync) {
+            Wait::Spin => {
+                self.syncs.all[sync].spinners += 1;
+                self.syncs.lists.push(2 * sync, thread);
+                Then::Wait(waits(sync), Wait::Spin)
+            }
+            Wait::Block => {
+                self.syncs.lists.push(2 * sync + 1, thread);
+                Then::Wait(waits(sync), Wait::Block)
+            }
+        }
+    }
+
+    /// `thread` gets the free lock `sync`: whoever else spins for it spins in vain.
+    fn take(&mut self, thread: ThreadId, sync: usize) {
+        let lock = &mut self.syncs.all[sync];
+        lock.holder = Some(thread);
+        self.unmet += lock.spinners as usize;
+        self.hold(thread, sync, true);
+    }
+
+    fn hold(&mut self, thread: ThreadId, sync: usize, holds: bool) {
+        if self.syncs.all[sync].kind == SyncKind::SpinLock {
+            let held = &mut self.threads[thread.index()].held;
+            *held = if holds { *held + 1 } else { *held - 1 };
+            self.machine.threads[thread.index()].holds_spin_lock = *held > 0;
+        }
+    }
+
+    fn unlock(&mut self, thread: ThreadId, sync: usize) -> Then {
+        if self.syncs.all[sync].holder != Some(thread) {
+            self.failure = Some(Stop::NotHolder { thread, sync, at: self.machine.now });
+            return Then::Go;
+        }
+        self.hold(thread, sync, false);
+        self.syncs.all[sync].holder = None;
+        self.unmet -= self.syncs.all[sync].spinners as usize;
+        if let Some(next) = self.syncs.lists.pop(2 * sync) {
+            self.grant_spinner(next, sync);
+        } else if let Some(next) = self.syncs.lists.pop(2 * sync + 1) {
+            self.take(next, sync);
+            self.waited(next);
+            self.wake(next);
+        }
+        Then::Go
+    }
+
+    /// A thread that spins on its CPU gets the lock.
+    fn grant_spinner(&mut self, thread: ThreadId, sync: usize) {
+        self.syncs.all[sync].spinners -= 1;
+        self.take(thread, sync);
+        self.waited(thread);
+        self.go_on(thread);
+    }
+
+    fn waited(&mut self, thread: ThreadId) {
+        self.tally.lock_wait += self.machine.now - self.threads[thread.index()].wait_since;
+    }
+
+    fn wake(&mut self, thread: ThreadId) {
+        self.threads[thread.index()].waits = Waits::Nothing;
+        self.make_ready(thread, Arrival::Woken);
+    }
+
+    /// A thread that spins has a CPU again: whether what it waits for is there now.
+    pub(super) fn retry(&mut self, thread: ThreadId) -> bool {
+        let runtime = &mut self.threads[thread.index()];
+        let sync = match runtime.waits {
+            Waits::Sync(sync) => sync as usize,
+            Waits::Message if runtime.mailbox > 0 => {
+                runtime.mailbox -= 1;
+                runtime.waits = Waits::Nothing;
+                self.answered(thread);
+                return true;
+            }
+            _ => return false,
+        };
+        if self.syncs.all[sync].kind != SyncKind::SpinLock {
+            return false;
+        }
+        if self.syncs.all[sync].holder.is_some() {
+            self.syncs.lists.push(2 * sync, thread);
+            return false;
+        }
+        // It was not counted as spinning in vain since the lock was given back.
+        self.syncs.all[sync].spinners -= 1;
+        self.take(thread, sync);
+        self.waited(thread);
+        self.threads[thread.index()].waits = Waits::Nothing;
+        true
+    }
+
+    /// A thread that spins for a lock loses its CPU.
+    pub(super) fn stop_spinning(&mut self, thread: ThreadId) {
+        if let Waits::Sync(sync) = self.threads[thread.index()].waits
+            && self.syncs.all[sync as usize].kind == SyncKind::SpinLock
+        {
+            self.syncs.lists.remove(2 * sync as usize, thread);
+        }
+    }
+
+    fn down(&mut self, thread: ThreadId, sync: usize) -> Then {
+        self.tally.lock_requests += 1;
+        let semaphore = &mut self.syncs.all[sync];
+        if semaphore.count > 0 {
+            semaphore.count -= 1;
+            return Then::Go;
+        }
+        self.syncs.lists.push(2 * sync + 1, thread);
+        Then::Wait(waits(sync), Wait::Block)
+    }
+
+    fn up(&mut self, sync: usize) -> Then {
+        match self.syncs.lists.pop(2 * sync + 1) {
+            Some(next) => {
+                self.waited(next);
+                self.wake(next);
+            }
+            None => self.syncs.all[sync].count += 1,
+        }
+        Then::Go
+    }
+
+    fn signal(&mut self, monitor: usize, condition: usize) -> Then {
+        if let Some(next) = self.syncs.lists.pop(2 * condition + 1) {
+            if self.syncs.all[monitor].holder.is_none() {
+                self.take(next, monitor);
+                self.wake(next);
+            } else {
+                self.threads[next.index()].waits = waits(monitor);
+                self.syncs.lists.push(2 * monitor + 1, next);
+            }
+        }
+        Then::Go
+    }
+
+    fn meet(&mut self, thread: ThreadId, sync: usize) -> Then {
+        let SyncKind::Barrier(parties, how) = self.syncs.all[sync].kind else { return Then::Go };
+        self.syncs.all[sync].count += 1;
+        if self.syncs.all[sync].count < parties {
+            self.syncs.lists.push(2 * sync + 1, thread);
+            return Then::Wait(waits(sync), how);
+        }
+        self.syncs.all[sync].count = 0;
+        self.tally.barriers += 1;
+        // Whoever goes on may come back to this very barrier: only those who wait now are let go.
+        for _ in 1..parties {
+            let next = self.syncs.lists.pop(2 * sync + 1).expect("all but the last wait");
+            match how {
+                Wait::Block => self.wake(next),
+                Wait::Spin => {
+                    self.unmet -= 1;
+                    self.go_on(next);
+                }
+            }
+        }
+        Then::Go
+    }
+
+    fn send(&mut self, thread: ThreadId, to: ThreadId) -> Then {
+        let (options, now) = (self.options, self.machine.now);
+        let node = |thread: ThreadId| {
+            let cpu = self.machine.threads[thread.index()].last_cpu;
+            cpu.map(|cpu| cpu.index() * options.nodes / options.cpus)
+        };
+        let apart = node(to).is_some_and(|other| Some(other) != node(thread));
+        let latency = if apart { options.costs.node_message } else { options.costs.message };
+        self.threads[thread.index()].sent_at.get_or_insert(now);
+        self.tally.messages += 1;
+        if latency == Ns::ZERO {
+            self.deliver(to);
+        } else {
+            self.timers.set(now + latency, Timer::Deliver(to));
+        }
+        Then::Go
+    }
+
+    fn receive(&mut self, thread: ThreadId, how: Wait) -> Then {
+        let runtime = &mut self.threads[thread.index()];
+        if runtime.mailbox == 0 {
+            return Then::Wait(Waits::Message, how);
+        }
+        runtime.mailbox -= 1;
+        self.answered(thread);
+        Then::Go
+    }
+
+    /// A message reaches `thread`.
+    pub(super) fn deliver(&mut self, thread: ThreadId) {
+        let spins = self.spins(thread);
+        let runtime = &mut self.threads[thread.index()];
+        if runtime.waits != Waits::Message {
+            runtime.mailbox += 1;
+        } else if runtime.state == State::Blocked {
+            self.answered(thread);
+            self.wake(thread);
+        } else if spins {
+            self.unmet -= 1;
+            self.answered(thread);
+            self.go_on(thread);
+        } else {
+            // It spun until its quantum ended: it finds the message when it runs again.
+            self.unmet -= usize::from(runtime.mailbox == 0);
+            runtime.mailbox += 1;
+        }
+    }
+
+    /// A thread that had sent something has received something: an exchange is complete.
+    fn answered(&mut self, thread: ThreadId) {
+        if let Some(sent) = self.threads[thread.index()].sent_at.take() {
+            self.tally.exchanged(self.machine.now - sent);
+        }
+    }
+}
+
+fn waits(sync: usize) -> Waits {
+    Waits::Sync(ThreadId::new(sync).0)
+}
+
+fn end_of_loop(runtime: &mut Runtime, start: u32) {
+    let top = usize::from(runtime.depth).clamp(1, NESTING_MAX) - 1;
+    runtime.loops[top] = runtime.loops[top].saturating_sub(1);
+    if runtime.loops[top] > 0 {
+        runtime.pc = start + 1;
+    } else {
+        runtime.depth -= 1;
+        runtime.pc += 1;
+    }
+}
