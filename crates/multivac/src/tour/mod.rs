@@ -67,6 +67,10 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
     },
     Chapter { title: ("Multicomputers", "Multicomputer"), entries: network::ENTRIES },
     Chapter {
+        title: ("Scheduling on multicomputers", "Scheduling dei multicomputer"),
+        entries: scheduling::BALANCING,
+    },
+    Chapter {
         title: ("Virtual CPU, memory, interrupts", "CPU virtuale, memoria, interruzioni"),
         entries: node::ENTRIES,
     },

@@ -53,6 +53,12 @@ impl<'a> Sight<'a> {
         self.queue[node.index()]
     }
 
+    /// A random node of all. Whoever asks may hit upon itself, a probe wasted: so does the model that the published figures for
+    /// probing a few nodes are of.
+    pub fn any(&mut self) -> NodeId {
+        NodeId::new(self.rng.below(self.queue.len()))
+    }
+
     /// A random node other than `node`; `node` itself where there is no other.
     pub fn other(&mut self, node: NodeId) -> NodeId {
         let others = self.queue.len() - 1;

@@ -25,7 +25,7 @@ impl Balancer for Receiver {
             return None;
         }
         for _ in 0..self.limits.probes {
-            let other = sight.other(at);
+            let other = sight.any();
             if sight.probe(other) > self.limits.threshold {
                 return Some(other);
             }

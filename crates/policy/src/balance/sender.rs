@@ -12,7 +12,7 @@ impl Balancer for Sender {
             return at;
         }
         for _ in 0..self.0.probes {
-            let other = sight.other(at);
+            let other = sight.any();
             if sight.probe(other) < self.0.threshold {
                 return other;
             }

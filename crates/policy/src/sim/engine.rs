@@ -129,6 +129,7 @@ pub(super) struct Engine<'a> {
     preempt: CpuSet,
     asking: CpuSet,
     slot: Option<Ns>,
+    slot_used: bool,
     queue: VecDeque<Ns>,
     pub(super) alive: usize,
     pub(super) runnable: usize,
@@ -236,6 +237,7 @@ impl<'a> Engine<'a> {
             preempt: CpuSet::new(cpus),
             asking: CpuSet::new(cpus),
             slot: None,
+            slot_used: false,
             queue: VecDeque::with_capacity(cpus + 1),
             alive: workload.tasks.len(),
             runnable: 0,
@@ -315,7 +317,8 @@ impl<'a> Engine<'a> {
         self.runnable += 1;
         let warm = self.cold_kib(thread) * 2 < self.threads[thread.index()].working_set_kib;
         self.machine.threads[thread.index()].warm = warm;
-        if self.slot.is_none() && self.policy.slot().is_some() {
+        // A slot in which nothing has run so far begins again with whoever comes.
+        if (self.slot.is_none() || !self.slot_used) && self.policy.slot().is_some() {
             self.slot = Some(self.machine.now);
         }
         if self.policy.structure() == Structure::Shared {
@@ -369,6 +372,7 @@ impl<'a> Engine<'a> {
             self.tally.preemptions += u64::from(last.is_some_and(|(_, why)| why == Left::Preempted));
         }
         let reload = self.load(cpu, thread);
+        self.slot_used = true;
         self.machine.running[cpu.index()] = Some(thread);
         self.machine.threads[thread.index()].last_cpu = Some(cpu);
         self.threads[thread.index()].state = State::Running(cpu);
@@ -590,6 +594,7 @@ impl<'a> Engine<'a> {
             self.asking.insert(index);
         }
         self.tally.slots += 1;
+        self.slot_used = false;
         self.slot = Some(self.machine.now + length);
         Ok(())
     }

@@ -20,7 +20,7 @@ pub use costs::Costs;
 pub use dist::Dist;
 use engine::NESTING_MAX;
 pub use engine::{Options, simulate, simulate_with};
-pub use metrics::{Distribution, Outcome, Utilization};
+pub use metrics::{Distribution, JobTime, Outcome, Utilization};
 pub use order::{BarrierCycle, check_barriers};
 pub use stuck::{Stop, Waiting};
 pub use trace::{Activity, Segment, Trace};

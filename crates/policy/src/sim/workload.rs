@@ -148,8 +148,8 @@ impl Workload {
     /// Adds a program; its `End`s are set right.
     pub fn program(&mut self, mut ops: Program) -> u32 {
         let mut open = Vec::new();
-        for at in 0..ops.len() {
-            match &mut ops[at] {
+        for (at, op) in ops.iter_mut().enumerate() {
+            match op {
                 Op::Repeat(_) => open.push(at),
                 Op::End(start) => *start = ThreadId::new(open.pop().unwrap_or(0)).0,
                 _ => {}

@@ -27,6 +27,8 @@ struct Node {
     done: u64,
     /// Time owed to transfers and probes.
     owed: u64,
+    /// Until when it is busy with transfers and probes.
+    moving: u64,
     speed: f64,
     /// Whether it waits to ask again.
     asking: bool,
@@ -68,7 +70,14 @@ struct Run<'a> {
 pub fn run(experiment: &Experiment, policy: &Registered, load: f64, seed: u64) -> Result {
     let speeds = experiment.speeds.iter().copied().cycle().take(experiment.nodes);
     let nodes: Vec<Node> = speeds
-        .map(|speed| Node { queue: VecDeque::new(), done: u64::MAX, owed: 0, speed, asking: false })
+        .map(|speed| Node {
+            queue: VecDeque::new(),
+            done: u64::MAX,
+            owed: 0,
+            moving: 0,
+            speed,
+            asking: false,
+        })
         .collect();
     let mut run = Run {
         experiment,
@@ -106,6 +115,8 @@ impl Run<'_> {
         // A stable system of this size and load holds a few dozen jobs a node; this is far beyond.
         let bound = (self.nodes.len() as f64 * 60.0 / (1.0 - load).max(0.02)).max(all as f64 * 0.02);
         let (mut next, mut came) = (self.exponential(1.0 / rate), 0);
+        // A node that never had a job asks too, if its balancer asks again and again.
+        (0..self.nodes.len()).for_each(|node| self.pull(NodeId::new(node)));
         while self.ended < self.experiment.jobs {
             let (node, done) = self.first_done();
             let due = self.due.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
@@ -174,10 +185,19 @@ impl Run<'_> {
         answer
     }
 
-    fn owe(&mut self, node: NodeId, time: u64) {
+    /// Takes time of `node` for a transfer or probes, one after the other, ahead of its jobs; until when.
+    fn owe(&mut self, node: NodeId, time: u64) -> u64 {
         self.overhead += time;
+        let now = self.now;
         let node = &mut self.nodes[node.index()];
-        if node.done == u64::MAX { node.owed += time } else { node.done += time }
+        node.moving = node.moving.max(now) + time;
+        let until = node.moving;
+        if node.done == u64::MAX {
+            node.owed += time
+        } else {
+            node.done += time
+        }
+        until
     }
 
     fn place(&mut self, at: NodeId, job: Job) {
@@ -187,9 +207,9 @@ impl Run<'_> {
 
     fn transfer(&mut self, from: NodeId, to: NodeId, job: Job) {
         self.transfers += 1;
-        self.owe(from, ticks(self.experiment.transfer_cpu));
+        let sent = self.owe(from, ticks(self.experiment.transfer_cpu));
         let job = Job { moves: job.moves + 1, ..job };
-        let delay = ticks(self.experiment.transfer_delay);
+        let delay = sent - self.now + ticks(self.experiment.transfer_delay);
         if delay == 0 {
             return self.receive(to, job);
         }

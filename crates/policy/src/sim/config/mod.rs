@@ -11,6 +11,7 @@ mod value;
 
 use super::{BarrierCycle, Options, Stop, Workload, check_barriers};
 use crate::sched::Refusal;
+use serde_spanned::Spanned;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -59,8 +60,59 @@ pub struct Document {
     /// The text as it is read: variables replaced.
     pub text: String,
     variables: BTreeMap<String, toml::Value>,
-    /// The variable that is swept, and its values.
-    pub sweep: Option<(String, Vec<toml::Value>)>,
+    /// The variables that are swept, and their values.
+    pub sweep: Option<Sweep>,
+    /// A seed that replaces the file's.
+    pub seed: Option<u64>,
+}
+
+/// Values of the swept variables, by name.
+pub type Point = Vec<(String, toml::Value)>;
+
+/// The variables that are swept, and their values.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Point by point, the values of all.
+    pub points: Vec<Point>,
+}
+
+impl Sweep {
+    fn new(
+        given: Spanned<spec::Sweep>,
+        variables: &BTreeMap<String, toml::Value>,
+    ) -> Result<Sweep, ConfigError> {
+        let span = given.span();
+        let spec::Sweep { over, values } = given.into_inner();
+        let over_span = over.span();
+        let (names, one) = match over.into_inner() {
+            spec::Names::One(name) => (vec![name], true),
+            spec::Names::Many(names) => (names, false),
+        };
+        for name in &names {
+            if !variables.contains_key(name) {
+                let known = variables.keys().map(String::as_str);
+                return Err(ConfigError::unknown(over_span, "variable of `[let]`", name, known));
+            }
+        }
+        let mut points = Vec::new();
+        for value in values {
+            let row = match (one, value) {
+                (true, value) => vec![value],
+                (false, toml::Value::Array(row)) if row.len() == names.len() => row,
+                _ => {
+                    let message = format!("each value of this sweep is a list of {}", names.len());
+                    return Err(ConfigError::new(span, message, ""));
+                }
+            };
+            points.push(names.iter().cloned().zip(row).collect());
+        }
+        if points.is_empty() {
+            return Err(ConfigError::new(span, "the sweep has no values", ""));
+        }
+        Ok(Sweep { names, points })
+    }
 }
 
 /// A mistake together with the text it is in.
@@ -83,33 +135,20 @@ impl Document {
         }
         let sweep = match head.sweep {
             None => None,
-            Some(sweep) => {
-                let name = sweep.get_ref().over.get_ref().clone();
-                let span = sweep.get_ref().over.span();
-                if !variables.contains_key(&name) {
-                    let known: Vec<&str> = variables.keys().map(String::as_str).collect();
-                    return Err(located(
-                        ConfigError::unknown(span, "variable of `[let]`", &name, known),
-                        source,
-                    ));
-                }
-                if sweep.get_ref().values.is_empty() {
-                    return Err(located(ConfigError::new(span, "the sweep has no values", ""), source));
-                }
-                Some((name, sweep.into_inner().values))
-            }
+            Some(sweep) => Some(Sweep::new(sweep, &variables).map_err(|error| located(error, source))?),
         };
-        let mut document = Document { source: source.to_owned(), text: String::new(), variables, sweep };
+        let mut document =
+            Document { source: source.to_owned(), text: String::new(), variables, sweep, seed: None };
         document.text = document.substitute()?;
         Ok(document)
     }
 
-    /// The same document with another value of the variable that is swept.
+    /// The same document with other values of the variables that are swept.
     ///
     /// Errors: a value that is not plain.
-    pub fn with(&self, name: &str, value: &toml::Value) -> Result<Document, Located> {
+    pub fn with(&self, point: &Point) -> Result<Document, Located> {
         let mut document = self.clone();
-        document.variables.insert(name.to_owned(), value.clone());
+        document.variables.extend(point.clone());
         document.text = document.substitute()?;
         Ok(document)
     }
@@ -118,8 +157,9 @@ impl Document {
     ///
     /// Errors: unknown keys, values out of range, workloads that cannot be.
     pub fn scenario(&self) -> Result<Scenario, Located> {
-        let spec: spec::Spec =
+        let mut spec: spec::Spec =
             toml::from_str(&self.text).map_err(|error| located(toml_error(&error), &self.text))?;
+        spec.seed = self.seed.or(spec.seed);
         build::scenario(spec).map_err(|error| located(error, &self.text))
     }
 

@@ -14,8 +14,16 @@ pub(super) struct Head {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sweep {
-    pub(super) over: Spanned<String>,
+    pub(super) over: Spanned<Names>,
     pub(super) values: Vec<toml::Value>,
+}
+
+/// One variable, or several that change together.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Names {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
