@@ -213,6 +213,11 @@ impl Ram {
         !self.stale_code.is_empty()
     }
 
+    /// Where memory begins in the host's address space; it stays there as long as this value lives.
+    pub fn host_base(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
+    }
+
     /// All of memory, for the digest and for snapshots.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

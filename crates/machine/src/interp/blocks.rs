@@ -45,11 +45,13 @@ const EMPTY: Slot = Slot { offset: u64::MAX, block: Block { start: 0, length: 0 
 pub(super) struct BlockCache {
     slots: Vec<Slot>,
     code: Vec<Decoded>,
+    /// Pages removed, for a translator that must drop them too; `None` when nobody asks.
+    pub(super) removed: Option<Vec<u32>>,
 }
 
 impl BlockCache {
     pub(super) fn new() -> BlockCache {
-        BlockCache { slots: vec![EMPTY; SLOTS], code: Vec::new() }
+        BlockCache { slots: vec![EMPTY; SLOTS], code: Vec::new(), removed: None }
     }
 
     /// Forgets everything.
@@ -103,6 +105,9 @@ impl BlockCache {
 
     /// Removes the blocks of page number `page` (from the start of memory).
     pub(super) fn remove_page(&mut self, page: u32) {
+        if let Some(removed) = &mut self.removed {
+            removed.push(page);
+        }
         let first = u64::from(page) * PAGE_BYTES;
         for offset in (first..first + PAGE_BYTES).step_by(2) {
             let slot = &mut self.slots[slot_of(offset)];

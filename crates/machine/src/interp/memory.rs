@@ -359,19 +359,9 @@ impl Cpu<'_> {
     #[cold]
     fn fetch_slowly(&mut self, pc: u64, blocks: &mut BlockCache) -> Result<Option<Block>, Trap> {
         self.page = NO_PAGE;
-        let offset = match self.tlb.look(Kind::Fetch, pc) {
-            Some(offset) => offset,
-            None => {
-                let translation = self.walk(Mode::of_fetch(self.hart), pc, 2, Access::Fetch, true)?;
-                if !self.bus.ram.contains(translation.pa, 2) {
-                    return Err(Trap::new(Cause::InstructionAccessFault, pc));
-                }
-                if translation.shift < PAGE_SHIFT {
-                    self.execute_alone(pc)?;
-                    return Ok(None);
-                }
-                translation.pa - RAM_BASE
-            }
+        let Some(offset) = self.find_code(pc)? else {
+            self.execute_alone(pc)?;
+            return Ok(None);
         };
         let found = blocks.look(offset).or_else(|| blocks.decode(offset, &mut self.bus.ram));
         self.void_stores_if_marked();
@@ -379,6 +369,23 @@ impl Cpu<'_> {
             self.execute_alone(pc)?;
         }
         Ok(found)
+    }
+
+    /// The byte offset in memory of the code at `pc`; `None` where protection divides the page.
+    fn find_code(&mut self, pc: u64) -> Result<Option<u64>, Trap> {
+        if let Some(offset) = self.tlb.look(Kind::Fetch, pc) {
+            return Ok(Some(offset));
+        }
+        let translation = self.walk(Mode::of_fetch(self.hart), pc, 2, Access::Fetch, true)?;
+        if !self.bus.ram.contains(translation.pa, 2) {
+            return Err(Trap::new(Cause::InstructionAccessFault, pc));
+        }
+        Ok((translation.shift >= PAGE_SHIFT).then(|| translation.pa - RAM_BASE))
+    }
+
+    /// As [`Cpu::find_code`] for the present `pc`, a trap being `None` too.
+    pub(super) fn code_offset(&mut self) -> Option<u64> {
+        self.find_code(self.hart.pc).ok().flatten()
     }
 
     /// Executes an instruction whose halves lie under different translations, fetching each on its own.

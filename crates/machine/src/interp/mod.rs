@@ -8,6 +8,7 @@ mod blocks;
 mod cpu;
 mod float;
 mod memory;
+mod tier;
 mod timed;
 mod tlb;
 
@@ -38,6 +39,9 @@ use blocks::{BlockCache, Decoded};
 use cpu::{Cpu, Flow, Step, Stop};
 use isa::Inst;
 use tlb::Tlb;
+
+pub use tier::Stepped;
+pub use tlb::{Context, Kind};
 
 /// Executes one decoded instruction.
 type Handler = fn(&mut Cpu<'_>, &Inst) -> Step;

@@ -22,7 +22,7 @@ const VEIL: u64 = 0x800;
 
 /// What a walk's outcome depends on besides the address and the kind of access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Context {
+pub struct Context {
     satp: u64,
     vsatp: u64,
     hgatp: u64,
@@ -30,7 +30,8 @@ struct Context {
 }
 
 impl Context {
-    fn of(hart: &Hart) -> Context {
+    /// The context in which the hart loads, stores and fetches now.
+    pub fn of(hart: &Hart) -> Context {
         let csr = &hart.csr;
         let flags = hart.privilege as u64 | u64::from(hart.virt) << 2;
         match (hart.privilege, hart.virt) {
@@ -66,7 +67,7 @@ struct Entry {
 
 /// The kinds of access that entries are kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// Loads.
     Read = 0,
     /// Stores to pages without marks.

@@ -1,0 +1,80 @@
+//! The interpreter as the lowest tier of a translator: single instructions, and what its caches know.
+
+use super::cpu::{Cpu, Flow, Stop};
+use super::tlb::{Kind, Tlb};
+use super::{HANDLERS, Interpreter};
+use crate::core::Core;
+use crate::engine::Exit;
+use isa::Inst;
+
+/// Where a single step left the hart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// At the instruction that follows, with every translation and all code as they were.
+    Next,
+    /// Anywhere: it jumped, trapped, or changed what a translator may have cached.
+    Elsewhere,
+    /// The node has something to do.
+    Exit(Exit),
+}
+
+impl Interpreter {
+    /// An interpreter under a translator, which must ask for [`Interpreter::take_removed`].
+    pub fn under_translator(harts: usize) -> Interpreter {
+        let mut interpreter = Interpreter::new(harts);
+        interpreter.blocks.removed = Some(Vec::new());
+        interpreter
+    }
+
+    /// Executes `inst`, which stands at the hart's `pc`.
+    pub fn step(&mut self, core: &mut Core<'_>, inst: &Inst) -> Stepped {
+        let mut cpu = self.cpu(core);
+        match HANDLERS[inst.op as usize](&mut cpu, inst) {
+            Ok(Flow::Next) => {
+                cpu.hart.pc = cpu.hart.pc.wrapping_add(u64::from(inst.len));
+                cpu.hart.retired += 1;
+                if cpu.stop == Stop::No {
+                    return Stepped::Next;
+                }
+            }
+            Ok(Flow::Jump) => cpu.hart.retired += 1,
+            Ok(Flow::Stay) => {}
+            Err(trap) => cpu.trap(trap),
+        }
+        match cpu.stop {
+            Stop::Exit(exit) => Stepped::Exit(exit),
+            Stop::No | Stop::Refetch => Stepped::Elsewhere,
+        }
+    }
+
+    /// Brings the caches up to what happened since the last look.
+    pub fn synchronize(&mut self, core: &mut Core<'_>) {
+        let _ = self.cpu(core);
+    }
+
+    /// The byte offset in memory of the code at the hart's `pc`; `None` when it cannot be cached or the fetch
+    /// would trap, and the instruction is to be interpreted.
+    pub fn code_offset(&mut self, core: &mut Core<'_>) -> Option<u64> {
+        let mut cpu = self.cpu(core);
+        cpu.code_offset()
+    }
+
+    /// The byte offset in memory of `va` for an access of `kind`, if the hart's present context has it cached.
+    pub fn cached(&self, hart: usize, kind: Kind, va: u64) -> Option<u64> {
+        self.tlbs[hart].look(kind, va)
+    }
+
+    /// The pages (from the start of memory) whose code was stored over since the last call.
+    pub fn take_removed(&mut self) -> Vec<u32> {
+        self.blocks.removed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn cpu<'a>(&'a mut self, core: &'a mut Core<'_>) -> Cpu<'a> {
+        let Interpreter { tlbs, blocks, .. } = self;
+        let tlb: &mut Tlb = &mut tlbs[core.hart.id];
+        let mut cpu = Cpu::new(core, tlb);
+        cpu.synchronize(blocks);
+        cpu.stop = Stop::No;
+        cpu
+    }
+}

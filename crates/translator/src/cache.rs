@@ -1,0 +1,67 @@
+//! Executable memory: one region, mapped twice, so that no mapping is writable and executable at once.
+
+use memmap2::{MmapOptions, MmapRaw};
+use std::fs::File;
+use std::io;
+
+/// A region of code that grows until it is cleared.
+pub(crate) struct CodeMemory {
+    writable: MmapRaw,
+    executable: memmap2::Mmap,
+    used: usize,
+}
+
+/// Blocks begin at multiples of this.
+const ALIGN: usize = 16;
+
+impl CodeMemory {
+    /// A region of `bytes`.
+    ///
+    /// Errors: the host's, when it refuses executable memory.
+    #[allow(unsafe_code, reason = "mapping a file is unsafe in the library's eyes")]
+    pub(crate) fn new(bytes: usize) -> io::Result<CodeMemory> {
+        let name = c"multivac-code";
+        let file = File::from(rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?);
+        file.set_len(bytes as u64)?;
+        let writable = MmapOptions::new().len(bytes).map_raw(&file)?;
+        // SAFETY: the file is anonymous and private to this value, so that nobody truncates or changes it
+        // behind the mapping; it is written only through `writable`, never while its code runs.
+        let executable = unsafe { MmapOptions::new().len(bytes).map_exec(&file)? };
+        Ok(CodeMemory { writable, executable, used: 0 })
+    }
+
+    /// Bytes in use.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Bytes in all.
+    pub(crate) fn capacity(&self) -> usize {
+        self.executable.len()
+    }
+
+    /// Where the next code will run.
+    pub(crate) fn next_address(&self) -> usize {
+        self.executable.as_ptr() as usize + self.used
+    }
+
+    /// Appends code that was assembled for [`CodeMemory::next_address`]; `None` when it does not fit.
+    #[allow(unsafe_code, reason = "raw copy into the writable mapping")]
+    pub(crate) fn append(&mut self, code: &[u8]) -> Option<usize> {
+        if code.len() > self.capacity() - self.used {
+            return None;
+        }
+        let address = self.next_address();
+        // SAFETY: the range is inside the writable mapping (checked above), and `code` is elsewhere.
+        unsafe {
+            self.writable.as_mut_ptr().add(self.used).copy_from_nonoverlapping(code.as_ptr(), code.len());
+        }
+        self.used = (self.used + code.len()).next_multiple_of(ALIGN).min(self.capacity());
+        Some(address)
+    }
+
+    /// Forgets all code but the first `keep` bytes.
+    pub(crate) fn truncate(&mut self, keep: usize) {
+        self.used = keep;
+    }
+}

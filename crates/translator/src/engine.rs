@@ -1,0 +1,307 @@
+//! The dispatcher: which code runs next, and what happens between runs of translated code.
+
+use crate::block;
+use crate::cache::CodeMemory;
+use crate::emit::trampoline::{Trampoline, reason};
+use crate::emit::{self, Target};
+use crate::space::Space;
+use crate::store::Store;
+use machine::core::Core;
+use machine::engine::{Engine, Exit};
+use machine::interp::{Context, Interpreter};
+use machine::ram::RAM_BASE;
+
+/// Counters of how often places were interpreted; direct-mapped.
+const HEAT_ENTRIES: usize = 1 << 12;
+/// Cycles interpreted at a time while code is cold.
+const COLD_CYCLES: u64 = 16;
+/// Contexts kept for each hart.
+const SPACES: usize = 8;
+
+/// What can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Size of the code cache in bytes.
+    pub code_bytes: usize,
+    /// How often a place is met before it is translated; until then it is interpreted.
+    pub threshold: u8,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { code_bytes: 32 << 20, threshold: 4 }
+    }
+}
+
+/// Counters for reports; not simulated state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Blocks translated.
+    pub translated: u64,
+    /// Guest instructions in them.
+    pub translated_instructions: u64,
+    /// Exits linked to their target.
+    pub links: u64,
+    /// Blocks dropped because their page was stored over.
+    pub invalidated: u64,
+    /// Times that the whole cache was cleared.
+    pub evictions: u64,
+    /// Instructions that translated code had interpreted.
+    pub fallbacks: u64,
+    /// Loads and stores among them that found their page and were kept.
+    pub tlb_misses: u64,
+    /// Times that translated code was entered.
+    pub entries: u64,
+}
+
+/// Why there is no translator on this host.
+#[derive(Debug)]
+pub enum Refused {
+    /// The processor lacks an instruction that translated code uses.
+    Processor(&'static str),
+    /// The host refused executable memory.
+    Memory(std::io::Error),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::Processor(what) => write!(f, "the host's processor has no {what}"),
+            Refused::Memory(error) => write!(f, "the host refuses executable memory: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Everything but the spaces, which translated code reaches by pointer.
+pub(crate) struct Parts {
+    pub(crate) interpreter: Interpreter,
+    pub(crate) store: Store,
+    pub(crate) counters: Counters,
+    code: CodeMemory,
+    pub(crate) trampoline: Trampoline,
+    /// Bytes of the code memory that the trampoline takes.
+    kept: usize,
+    heat: Box<[u8; HEAT_ENTRIES]>,
+    threshold: u8,
+}
+
+/// The spaces of one hart, the current one first found by `current`.
+struct Spaces {
+    all: Vec<Box<Space>>,
+    current: usize,
+    uses: u64,
+}
+
+/// The translator of one node.
+pub struct Translator {
+    parts: Box<Parts>,
+    spaces: Vec<Spaces>,
+}
+
+impl Translator {
+    /// A translator for a node of `harts` harts.
+    ///
+    /// Errors: [`Refused`], when this host cannot run translated code.
+    pub fn new(harts: usize, options: Options) -> Result<Translator, Refused> {
+        for (name, present) in [
+            ("BMI2", std::is_x86_feature_detected!("bmi2")),
+            (
+                "LZCNT and TZCNT",
+                std::is_x86_feature_detected!("lzcnt") && std::is_x86_feature_detected!("bmi1"),
+            ),
+            ("POPCNT", std::is_x86_feature_detected!("popcnt")),
+            ("FMA", std::is_x86_feature_detected!("fma")),
+        ] {
+            if !present {
+                return Err(Refused::Processor(name));
+            }
+        }
+        let mut code = CodeMemory::new(options.code_bytes.max(1 << 20)).map_err(Refused::Memory)?;
+        let too_small = || Refused::Memory(std::io::Error::other("the code cache is too small"));
+        let trampoline = Trampoline::emit(&mut code).ok_or_else(too_small)?;
+        let parts = Parts {
+            interpreter: Interpreter::under_translator(harts),
+            store: Store::new(),
+            counters: Counters::default(),
+            kept: code.used(),
+            code,
+            trampoline,
+            heat: Box::new([0; HEAT_ENTRIES]),
+            threshold: options.threshold,
+        };
+        let spaces = (0..harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
+        Ok(Translator { parts: Box::new(parts), spaces })
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.parts.counters
+    }
+}
+
+impl Engine for Translator {
+    fn name(&self) -> &'static str {
+        "translate"
+    }
+
+    fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
+        let end = core.hart.cycles().wrapping_add(budget);
+        let spaces = &mut self.spaces[core.hart.id];
+        let mut link = None;
+        loop {
+            let left = end.wrapping_sub(core.hart.cycles());
+            if left == 0 || left > budget {
+                return Exit::Budget;
+            }
+            self.parts.synchronize(core);
+            let space = spaces.select(core, &self.parts);
+            let Some(entry) = self.parts.entry(core, space, link.take()) else {
+                match self.parts.interpreter.run(core, left.min(COLD_CYCLES)) {
+                    Exit::Budget => continue,
+                    exit => return exit,
+                }
+            };
+            let retired = core.hart.retired;
+            let (outcome, exit) = self.parts.enter(core, space, entry, left);
+            match outcome.reason as u32 {
+                reason::LEFT => {
+                    if let Some(exit) = exit {
+                        return exit;
+                    }
+                    continue;
+                }
+                reason::BUDGET => {}
+                reason::LOOKUP => {}
+                slot => link = Some(slot),
+            }
+            // An instruction interpreted on the way has left its own count there.
+            core.hart.retired = retired + (left - outcome.left);
+            if outcome.reason as u32 == reason::BUDGET {
+                match self.parts.interpreter.run(core, outcome.left) {
+                    Exit::Budget => {}
+                    exit => return exit,
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.parts.interpreter.forget();
+        self.parts.clear();
+        for spaces in &mut self.spaces {
+            *spaces = Spaces { all: vec![Space::new()], current: 0, uses: 0 };
+        }
+    }
+}
+
+impl Spaces {
+    /// The space of the hart's present context, brought up to date.
+    fn select(&mut self, core: &Core<'_>, parts: &Parts) -> &mut Space {
+        let context = Context::of(core.hart);
+        if !self.all[self.current].serves(&context) {
+            self.uses += 1;
+            self.current = match self.all.iter().position(|space| space.serves(&context)) {
+                Some(found) => found,
+                None => self.replace(context),
+            };
+            self.all[self.current].used = self.uses;
+        }
+        let space = &mut self.all[self.current];
+        let ram = &core.bus.ram;
+        space.refresh(ram.mapping_generation(), ram.watch_generation(), parts.store.generation());
+        space.refresh_float(core.hart);
+        space
+    }
+
+    fn replace(&mut self, context: Context) -> usize {
+        if self.all.len() < SPACES {
+            self.all.push(Space::new());
+        }
+        let oldest = (0..self.all.len()).min_by_key(|&index| self.all[index].used).unwrap_or(0);
+        self.all[oldest].take(context);
+        oldest
+    }
+}
+
+impl Parts {
+    /// Drops the blocks of pages that were stored over.
+    fn synchronize(&mut self, core: &mut Core<'_>) {
+        self.interpreter.synchronize(core);
+        for page in self.interpreter.take_removed() {
+            self.counters.invalidated += self.store.remove_page(u64::from(page)) as u64;
+        }
+    }
+
+    /// The code for the hart's `pc`, translated if it has become warm; `link` is the slot that led here.
+    fn entry(&mut self, core: &mut Core<'_>, space: &mut Space, link: Option<u32>) -> Option<u64> {
+        let pc = core.hart.pc;
+        if link.is_none()
+            && let Some(entry) = space.jump(pc)
+        {
+            return Some(entry);
+        }
+        let offset = self.interpreter.code_offset(core)?;
+        let generation = self.store.generation();
+        let id = match self.store.find(offset, pc) {
+            Some(id) => id,
+            None => {
+                let heat = &mut self.heat[(pc >> 1) as usize & (HEAT_ENTRIES - 1)];
+                *heat = heat.saturating_add(1);
+                if *heat < self.threshold {
+                    return None;
+                }
+                *heat = 0;
+                self.translate(core, offset, pc)?
+            }
+        };
+        // What translating marked voids permissions to store, and what it cleared voids the jump cache.
+        let ram = &core.bus.ram;
+        space.refresh(ram.mapping_generation(), ram.watch_generation(), self.store.generation());
+        let entry = self.store.block(id).entry;
+        space.enter_jump(pc, entry);
+        // A slot means nothing any more once the cache was cleared.
+        if let Some(slot) = link
+            && generation == self.store.generation()
+        {
+            self.store.link(slot, id);
+            self.counters.links += 1;
+        }
+        Some(entry)
+    }
+
+    /// Translates the block at byte `offset` of memory, virtual address `va`.
+    fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<usize> {
+        let insts = block::scan(&core.bus.ram, offset);
+        if insts.is_empty() {
+            return None;
+        }
+        for _ in 0..2 {
+            if self.store.has_room() {
+                let target = Target {
+                    address: self.code.next_address(),
+                    trampoline: self.trampoline,
+                    first_slot: self.store.next_slot(),
+                    first_site: self.store.next_site(),
+                };
+                let emitted = emit::block(&target, va, &insts)?;
+                if let Some(entry) = self.code.append(&emitted.code) {
+                    core.bus.ram.mark_code(RAM_BASE + offset);
+                    self.counters.translated += 1;
+                    self.counters.translated_instructions += insts.len() as u64;
+                    return Some(self.store.add(offset, va, entry as u64, &emitted.sites, &emitted.stubs));
+                }
+            }
+            self.clear();
+            self.counters.evictions += 1;
+        }
+        None
+    }
+
+    /// Clears the code cache.
+    fn clear(&mut self) {
+        self.store.clear();
+        self.code.truncate(self.kept);
+    }
+}

@@ -1,0 +1,34 @@
+//! From instructions to host code: one file for each kind.
+
+mod bits;
+mod control;
+mod float;
+mod integer;
+mod memory;
+mod multiply;
+
+use crate::emit::Emitter;
+use isa::Inst;
+
+/// Emits host code for `inst`; false, with nothing emitted, when the interpreter is to execute it.
+pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
+    integer::lower(e, inst)
+        || memory::lower(e, inst)
+        || control::lower(e, inst)
+        || multiply::lower(e, inst)
+        || bits::lower(e, inst)
+        || float::lower(e, inst)
+}
+
+/// Emits `op destination, operand`, the operand being a guest register wherever it lives.
+macro_rules! with_operand {
+    ($e:ident, $op:ident $width:ident, $destination:expr, $guest:expr) => {
+        match crate::abi::pinned($guest) {
+            Some(host) => dynasmrt::dynasm!($e.ops ; .arch x64 ; $op $width($destination), $width(host)),
+            None => {
+                dynasmrt::dynasm!($e.ops ; .arch x64 ; $op $width($destination), [BYTE rbp + crate::abi::x_at($guest)])
+            }
+        }
+    };
+}
+pub(crate) use with_operand;

@@ -1,0 +1,76 @@
+//! M: multiplication and division.
+
+use super::with_operand;
+use crate::abi::{RAX, RCX};
+use crate::emit::Emitter;
+use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use isa::{Inst, Op};
+
+pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
+    match inst.op {
+        Op::Mul => {
+            e.copy(inst.rs1, RAX);
+            with_operand!(e, imul Rq, RAX, inst.rs2);
+            e.put(inst.rd, RAX);
+        }
+        Op::Mulw => {
+            e.copy(inst.rs1, RAX);
+            with_operand!(e, imul Rd, RAX, inst.rs2);
+            let d = e.destination(inst.rd);
+            dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), eax);
+            e.put(inst.rd, d);
+        }
+        Op::Mulh | Op::Mulhu => {
+            e.copy(inst.rs1, RAX);
+            let b = e.get(inst.rs2, RCX);
+            if inst.op == Op::Mulh {
+                dynasm!(e.ops ; .arch x64 ; imul Rq(b));
+            } else {
+                dynasm!(e.ops ; .arch x64 ; mul Rq(b));
+            }
+            e.put(inst.rd, crate::abi::RDX);
+        }
+        Op::Divu | Op::Remu | Op::Divuw | Op::Remuw | Op::Div | Op::Rem | Op::Divw | Op::Remw => {
+            divide(e, inst)
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Divides on the host; a divisor of 0 and, for signed operands, of -1 goes to the interpreter, which knows the
+/// specified results that the host traps on.
+fn divide(e: &mut Emitter<'_>, inst: &Inst) {
+    let special = e.fallback(inst);
+    let word = matches!(inst.op, Op::Divuw | Op::Remuw | Op::Divw | Op::Remw);
+    let signed = matches!(inst.op, Op::Div | Op::Rem | Op::Divw | Op::Remw);
+    let b = e.get(inst.rs2, RCX);
+    if signed {
+        // 0 and -1 are the values that one more makes 1 or 0 without sign.
+        if word {
+            dynasm!(e.ops ; .arch x64 ; lea eax, [Rd(b) + 1] ; cmp eax, BYTE 1);
+        } else {
+            dynasm!(e.ops ; .arch x64 ; lea rax, [Rq(b) + 1] ; cmp rax, BYTE 1);
+        }
+        dynasm!(e.ops ; .arch x64 ; jbe =>special);
+    } else if word {
+        dynasm!(e.ops ; .arch x64 ; test Rd(b), Rd(b) ; jz =>special);
+    } else {
+        dynasm!(e.ops ; .arch x64 ; test Rq(b), Rq(b) ; jz =>special);
+    }
+    e.copy(inst.rs1, RAX);
+    match (signed, word) {
+        (true, true) => dynasm!(e.ops ; .arch x64 ; cdq ; idiv Rd(b)),
+        (true, false) => dynasm!(e.ops ; .arch x64 ; cqo ; idiv Rq(b)),
+        (false, true) => dynasm!(e.ops ; .arch x64 ; xor edx, edx ; div Rd(b)),
+        (false, false) => dynasm!(e.ops ; .arch x64 ; xor edx, edx ; div Rq(b)),
+    }
+    let remainder = matches!(inst.op, Op::Remu | Op::Remuw | Op::Rem | Op::Remw);
+    let result = if remainder { crate::abi::RDX } else { RAX };
+    if word {
+        dynasm!(e.ops ; .arch x64 ; movsxd rax, Rd(result));
+        e.put(inst.rd, RAX);
+    } else {
+        e.put(inst.rd, result);
+    }
+}
