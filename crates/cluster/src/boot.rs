@@ -1,7 +1,13 @@
 //! From files to a node that is about to execute its first instruction.
 
-use machine::board::{Board, BoardError};
+use machine::board::{Board, BoardError, VIRTIO_SLOTS};
 use machine::core::Architecture;
+use machine::dev::virtio::block::Block;
+use machine::dev::virtio::console::Console;
+use machine::dev::virtio::disk::BlockBackend;
+use machine::dev::virtio::entropy::Entropy;
+use machine::dev::virtio::mmio::Peripheral;
+use machine::dev::virtio::net::Net;
 use machine::fdt;
 use machine::interp::Interpreter;
 use machine::load::elf::{self, Symbols};
@@ -9,6 +15,7 @@ use machine::load::kernel::{self, SUPERVISOR_BASE};
 use machine::load::{self, LoadError, Part, layout};
 use machine::node::{self, Node};
 use machine::ram::RAM_BASE;
+use machine::random::Random;
 
 /// A node's hardware.
 #[derive(Clone, Debug)]
@@ -23,6 +30,15 @@ pub struct Hardware {
     pub software_tlb: bool,
     /// Seed of what the node draws at random.
     pub seed: u64,
+}
+
+/// What is plugged into a node.
+#[derive(Debug, Default)]
+pub struct Devices {
+    /// Disks, in the order in which the guest finds them.
+    pub disks: Vec<Box<dyn BlockBackend>>,
+    /// Columns and rows of the console, where its size is known.
+    pub console_size: Option<(u16, u16)>,
 }
 
 /// What a node is given to run.
@@ -79,6 +95,11 @@ pub enum BootError {
         /// Why.
         source: LoadError,
     },
+    /// There are more disks than slots for them.
+    Disks {
+        /// How many were asked for.
+        asked: usize,
+    },
     /// The device tree cannot be written.
     DeviceTree {
         /// Why.
@@ -91,12 +112,42 @@ impl std::fmt::Display for BootError {
         match self {
             BootError::Board(error) => error.fmt(f),
             BootError::Load { file, source } => write!(f, "the {file} cannot be loaded: {source}"),
+            BootError::Disks { asked } => write!(f, "a node has at most {DISKS_MAX} disks, not {asked}"),
             BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
         }
     }
 }
 
 impl std::error::Error for BootError {}
+
+/// Slots are also taken by the network interface, the console and the entropy device.
+pub const DISKS_MAX: usize = VIRTIO_SLOTS - 3;
+/// The stream of the seed from which the entropy device draws.
+const ENTROPY_STREAM: u64 = 1;
+/// The console's size where nobody sees it: that of the first terminals.
+const CONSOLE_SIZE: (u16, u16) = (80, 24);
+/// MAC of the first node: `02:00:00:00:hh:ll`, the last two its number from 1.
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// Plugs in all devices: disks first, so that the first disk is in the first slot.
+fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), BootError> {
+    let asked = devices.disks.len();
+    let (columns, rows) = devices.console_size.unwrap_or(CONSOLE_SIZE);
+    let disks = devices
+        .disks
+        .into_iter()
+        .enumerate()
+        .map(|(index, backend)| Peripheral::Block(Block::new(backend, &format!("multivac-{index}"))));
+    let others = [
+        Peripheral::Net(Net::new(MAC, false)),
+        Peripheral::Console(Console::new(columns, rows)),
+        Peripheral::Entropy(Entropy::new(Random::new(hardware.seed, ENTROPY_STREAM))),
+    ];
+    for peripheral in disks.chain(others) {
+        node.bus.attach(peripheral).map_err(|_| BootError::Disks { asked })?;
+    }
+    Ok(())
+}
 
 /// How execution begins, once everything stands in memory.
 enum First {
@@ -107,7 +158,7 @@ enum First {
 /// Builds a node and loads what it is given.
 ///
 /// Errors: [`BootError`]; no memory of the host is kept then.
-pub fn boot(hardware: &Hardware, payload: Payload<'_>) -> Result<Booted, BootError> {
+pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Result<Booted, BootError> {
     let (first, loaded) = plan(payload)?;
     let config = node::Config {
         board: hardware.board.clone(),
@@ -120,6 +171,7 @@ pub fn boot(hardware: &Hardware, payload: Payload<'_>) -> Result<Booted, BootErr
     };
     let engine = Box::new(Interpreter::new(hardware.board.harts));
     let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
+    plug(&mut node, hardware, devices)?;
     let (initrd, arguments) = match payload {
         Payload::Elf { .. } => (None, ""),
         Payload::Kernel { initrd, arguments, .. } => (initrd, arguments),

@@ -5,5 +5,6 @@
 
 pub mod boot;
 pub mod control;
+pub mod disk;
 pub mod run;
 pub mod telemetry;

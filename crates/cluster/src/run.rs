@@ -5,6 +5,7 @@
 
 use crate::boot::Booted;
 use crate::telemetry::Telemetry;
+use machine::dev::virtio::console::CONSOLE_PORT;
 use machine::load::elf::Symbols;
 use machine::node::{Halt, Limits, Node, Pause};
 
@@ -195,21 +196,30 @@ impl Cluster {
         self.node.run(limits)
     }
 
-    /// Gives the serial port as much input as it takes.
+    /// Gives the console as much input as it takes: the virtio console where the guest has it open, else the
+    /// serial port.
     fn feed(&mut self) {
         if self.pending.is_empty() {
             return;
         }
         let bus = &mut self.node.bus;
-        let Some(uart) = &mut bus.uart else { return self.pending.clear() };
-        let taken = uart.push_input(&self.pending, &mut bus.lines);
+        let taken = match bus.console() {
+            Some(console) if console.is_open(CONSOLE_PORT) => console.push_input(CONSOLE_PORT, &self.pending),
+            _ => match &mut bus.uart {
+                Some(uart) => uart.push_input(&self.pending, &mut bus.lines),
+                None => self.pending.len(),
+            },
+        };
         self.pending.drain(..taken);
         bus.settle();
     }
 
     /// Takes what the guest wrote.
     fn deliver(&mut self, host: &mut dyn Host) {
-        let bytes = self.node.take_console();
+        let mut bytes = self.node.take_console();
+        if let Some(console) = self.node.bus.console() {
+            bytes.append(&mut console.take_output(CONSOLE_PORT));
+        }
         if !bytes.is_empty() {
             self.output.update(&bytes);
             self.output_bytes += bytes.len() as u64;

@@ -5,9 +5,10 @@ mod host;
 mod report;
 mod terminal;
 
-use crate::config::{Boot, Config, Elf, Entry, Kernel, Mmu, Timing, canonical};
+use crate::config::{Boot, Config, DiskMode, Elf, Entry, Kernel, Mmu, Timing, canonical};
 use crate::exit::{Exit, Failure};
-use cluster::boot::{self, BootError, Booted, Hardware, Payload, Start};
+use cluster::boot::{self, BootError, Booted, Devices, Hardware, Payload, Start};
+use cluster::disk;
 use cluster::run::{Bounds, Cluster, End};
 use machine::board::Board;
 use machine::node::Halt;
@@ -104,17 +105,21 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
         seed: config.seed,
     };
     let memory = node.memory_bytes;
+    let devices = devices(config)?;
     match &node.boot {
-        Boot::Demo => {
-            start(&hardware, Payload::Elf { file: DEMO, start: Some(Start::Supervisor) }, Path::new("demo"))
-        }
+        Boot::Demo => start(
+            &hardware,
+            devices,
+            Payload::Elf { file: DEMO, start: Some(Start::Supervisor) },
+            Path::new("demo"),
+        ),
         Boot::Elf(Elf { file, entry, .. }) => {
             let bytes = files::program("program", file)?;
             let entry = entry.map(|entry| match entry {
                 Entry::M => Start::Machine,
                 Entry::S => Start::Supervisor,
             });
-            start(&hardware, Payload::Elf { file: &bytes, start: entry }, file)
+            start(&hardware, devices, Payload::Elf { file: &bytes, start: entry }, file)
         }
         Boot::Kernel(Kernel { kernel, initrd, append, bios }) => {
             let kernel_bytes = kernel.as_deref().map(|file| files::program("kernel", file)).transpose()?;
@@ -132,7 +137,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
                 BootError::Load { file: "bios", .. } => bios.as_deref(),
                 _ => kernel.as_deref(),
             };
-            boot::boot(&hardware, payload).map_err(|error| {
+            boot::boot(&hardware, devices, payload).map_err(|error| {
                 let file = named(&error).unwrap_or(Path::new("")).to_owned();
                 refuse(&error, &file)
             })
@@ -145,8 +150,30 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
     }
 }
 
-fn start(hardware: &Hardware, payload: Payload<'_>, file: &Path) -> Result<Booted, Failure> {
-    boot::boot(hardware, payload).map_err(|error| refuse(&error, file))
+fn start(
+    hardware: &Hardware,
+    devices: Devices,
+    payload: Payload<'_>,
+    file: &Path,
+) -> Result<Booted, Failure> {
+    boot::boot(hardware, devices, payload).map_err(|error| refuse(&error, file))
+}
+
+/// Opens the disks, and looks how large the console is.
+fn devices(config: &Config) -> Result<Devices, Failure> {
+    let mut disks = Vec::new();
+    for disk in &config.node.disks {
+        let mode = match disk.mode {
+            DiskMode::Overlay => disk::Mode::Overlay,
+            DiskMode::ReadOnly => disk::Mode::ReadOnly,
+            DiskMode::Writable => disk::Mode::Writable,
+        };
+        disks.push(disk::open(&disk.file, mode).map_err(|error| {
+            let cause = format!("cannot open the disk {}: {error}", disk.file.display());
+            Failure::new(Exit::Image, cause, "")
+        })?);
+    }
+    Ok(Devices { disks, console_size: None })
 }
 
 /// A node that does not boot, as an error with its exit code.
@@ -157,6 +184,7 @@ fn refuse(error: &BootError, file: &Path) -> Failure {
             let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };
             Failure::new(Exit::Image, format!("{}: {error}", file.display()), help)
         }
+        BootError::Disks { .. } => Failure::new(Exit::Config, error, "leave some out"),
         BootError::DeviceTree { .. } => {
             Failure::new(Exit::Config, error, "the kernel's command line has no zero byte")
         }

@@ -1,0 +1,143 @@
+//! Disks whose contents are a file of the host.
+
+use machine::dev::virtio::disk::{BlockBackend, Overlay, SECTOR_BYTES};
+use machine::state::{Source, State, StateError};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Where a guest's writes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Into memory: the file stays as it is.
+    Overlay,
+    /// Nowhere: the device refuses them.
+    ReadOnly,
+    /// Into the file, which is locked for the run.
+    Writable,
+}
+
+/// Opens a raw image.
+///
+/// Errors: the host's; for a writable one also that someone else has it locked.
+pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
+    let writable = mode == Mode::Writable;
+    let file = OpenOptions::new().read(true).write(writable).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if writable {
+        file.try_lock()
+            .map_err(|error| io::Error::other(format!("another run is writing to it ({error})")))?;
+    }
+    let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
+    let disk = FileDisk { file, bytes, writable };
+    Ok(if mode == Mode::Overlay { Box::new(Overlay::new(Box::new(disk))) } else { Box::new(disk) })
+}
+
+/// A file as a disk, filled up with zeros to a whole sector.
+///
+/// Its state is empty: a file that may be written is the host's, and one that may not does not change.
+#[derive(Debug)]
+struct FileDisk {
+    file: File,
+    bytes: u64,
+    writable: bool,
+}
+
+impl State for FileDisk {
+    fn save(&self, _sink: &mut dyn FnMut(&[u8])) {}
+
+    fn restore(&mut self, _source: &mut Source<'_>) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+impl FileDisk {
+    fn check(&self, offset: u64, length: usize) -> io::Result<()> {
+        let size = self.len_sectors() * SECTOR_BYTES;
+        let fits = offset.checked_add(length as u64).is_some_and(|end| end <= size);
+        fits.then_some(())
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "beyond the end of the disk"))
+    }
+}
+
+impl BlockBackend for FileDisk {
+    fn len_sectors(&self) -> u64 {
+        self.bytes.div_ceil(SECTOR_BYTES)
+    }
+
+    fn read_only(&self) -> bool {
+        !self.writable
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.check(offset, into.len())?;
+        let there = usize::try_from(self.bytes.saturating_sub(offset)).unwrap_or(usize::MAX).min(into.len());
+        let (data, beyond) = into.split_at_mut(there);
+        beyond.fill(0);
+        self.file.read_exact_at(data, offset)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check(offset, bytes.len())?;
+        if !self.writable {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.writable { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(name: &str, bytes: usize) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("multivac-{}-{name}", std::process::id()));
+        std::fs::write(&path, vec![7; bytes]).unwrap();
+        path
+    }
+
+    #[test]
+    fn only_a_writable_disk_changes_its_file() {
+        let path = image("modes", 1024);
+        for (mode, changes) in [(Mode::Overlay, false), (Mode::ReadOnly, false), (Mode::Writable, true)] {
+            let mut disk = open(&path, mode).unwrap();
+            assert_eq!(disk.read_only(), mode == Mode::ReadOnly);
+            assert_eq!(disk.write_at(512, &[1; 512]).is_ok(), mode != Mode::ReadOnly);
+            disk.flush().unwrap();
+            assert_eq!(std::fs::read(&path).unwrap()[512] == 1, changes, "{mode:?}");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_last_sector_is_filled_up_and_the_end_is_the_end() {
+        let path = image("end", 700);
+        let mut disk = open(&path, Mode::Overlay).unwrap();
+        assert_eq!(disk.len_sectors(), 2);
+        let mut sector = [9; 512];
+        disk.read_at(512, &mut sector).unwrap();
+        assert_eq!((sector[187], sector[188]), (7, 0));
+        assert!(disk.read_at(1024, &mut sector).is_err());
+        assert!(disk.read_at(u64::MAX, &mut sector).is_err());
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_writable_disk_is_one_run_s() {
+        let path = image("lock", 512);
+        let held = open(&path, Mode::Writable).unwrap();
+        assert!(open(&path, Mode::Writable).is_err());
+        drop(held);
+        assert!(open(&path, Mode::Writable).is_ok());
+        std::fs::remove_file(path).unwrap();
+        assert!(open(&std::env::temp_dir(), Mode::ReadOnly).is_err());
+    }
+}
