@@ -6,5 +6,6 @@
 pub mod boot;
 pub mod control;
 pub mod disk;
+pub mod job;
 pub mod run;
 pub mod telemetry;

@@ -4,8 +4,10 @@
 //! and in which epoch, never on how fast the host is. The length of an epoch is part of the configuration.
 
 use crate::boot::Booted;
+use crate::control::{Command, Ended};
+use crate::job::{Job, Step, Stream};
 use crate::telemetry::Telemetry;
-use machine::dev::virtio::console::CONSOLE_PORT;
+use machine::dev::virtio::console::{CONSOLE_PORT, CONTROL_PORT};
 use machine::load::elf::Symbols;
 use machine::node::{Halt, Limits, Node, Pause};
 
@@ -22,7 +24,7 @@ pub struct Bounds {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// The machine ended by itself.
     Halted(Halt),
@@ -34,6 +36,10 @@ pub enum End {
     Deadlock,
     /// The outside ended it, with a status of its own.
     Left(u8),
+    /// The command that the run was for ended.
+    Job(Ended),
+    /// The command could not be run, or was lost.
+    JobLost(String),
 }
 
 /// What the node is doing when the outside is asked.
@@ -45,6 +51,8 @@ pub struct Moment {
     pub instructions: u64,
     /// Every hart sleeps and nothing is due: only input goes on from here.
     pub asleep: bool,
+    /// The command runs and takes input.
+    pub job_listens: bool,
 }
 
 /// What the outside does in an epoch.
@@ -52,6 +60,10 @@ pub struct Moment {
 pub struct Input {
     /// Bytes for the console.
     pub console: Vec<u8>,
+    /// Bytes for the command's standard input.
+    pub job: Vec<u8>,
+    /// The command's standard input ends behind these.
+    pub job_end: bool,
     /// End the run with this status.
     pub leave: Option<u8>,
     /// More input may come later: a sleeping node is no deadlock.
@@ -62,11 +74,13 @@ pub struct Input {
 pub trait Host {
     /// Takes what the guest wrote to its console.
     fn console(&mut self, bytes: &[u8]);
+    /// Takes what the command wrote.
+    fn job(&mut self, stream: Stream, bytes: &[u8]);
     /// Asked once an epoch, and may wait where the node sleeps.
     fn input(&mut self, moment: Moment) -> Input;
 }
 
-/// An outside that says nothing and keeps the console's output.
+/// An outside that says nothing, and keeps what the console says.
 #[derive(Debug, Default)]
 pub struct Recorder {
     /// Everything the guest wrote.
@@ -78,6 +92,8 @@ impl Host for Recorder {
         self.console.extend_from_slice(bytes);
     }
 
+    fn job(&mut self, _stream: Stream, _bytes: &[u8]) {}
+
     fn input(&mut self, _moment: Moment) -> Input {
         Input::default()
     }
@@ -88,6 +104,7 @@ pub struct Cluster {
     node: Node,
     symbols: Symbols,
     bounds: Bounds,
+    job: Option<Job>,
     /// Console input that the serial port had no room for yet.
     pending: Vec<u8>,
     output: blake3::Hasher,
@@ -101,10 +118,16 @@ impl Cluster {
             node: booted.node,
             symbols: booted.symbols,
             bounds,
+            job: None,
             pending: Vec::new(),
             output: blake3::Hasher::new(),
             output_bytes: 0,
         }
+    }
+
+    /// Makes the run one for a command: it ends when the command does.
+    pub fn set_command(&mut self, command: Command) {
+        self.job = Some(Job::new(command));
     }
 
     /// The node.
@@ -126,19 +149,27 @@ impl Cluster {
             let moment = Moment {
                 virtual_ns: self.virtual_ns(),
                 instructions: self.node.retired(),
-                asleep: asleep && self.pending.is_empty(),
+                asleep: asleep && self.pending.is_empty() && !self.job.as_ref().is_some_and(Job::has_more),
+                job_listens: self.job.as_ref().is_some_and(Job::takes_input),
             };
             let input = host.input(moment);
             self.pending.extend_from_slice(&input.console);
             if let Some(status) = input.leave {
                 return End::Left(status);
             }
-            if moment.asleep && self.pending.is_empty() && !input.open {
+            let job_input = moment.job_listens && (!input.job.is_empty() || input.job_end);
+            if let Some(job) = self.job.as_mut().filter(|_| job_input) {
+                job.feed(&input.job, input.job_end);
+            }
+            if moment.asleep && self.pending.is_empty() && !job_input && !input.open {
                 return End::Deadlock;
             }
             self.feed();
             let pause = self.epoch();
             self.deliver(host);
+            if let Some(end) = self.exchange(host) {
+                return end;
+            }
             match pause {
                 Pause::Halted(halt) => return End::Halted(halt),
                 Pause::Instructions => return End::Instructions,
@@ -212,6 +243,28 @@ impl Cluster {
         };
         self.pending.drain(..taken);
         bus.settle();
+    }
+
+    /// Carries the control channel: what the guest sent to the job, and the job's answer; tells when it is over.
+    fn exchange(&mut self, host: &mut dyn Host) -> Option<End> {
+        let console = self.node.bus.console()?;
+        let bytes = console.take_output(CONTROL_PORT);
+        let job = self.job.as_mut()?;
+        let mut end = None;
+        for step in job.receive(&bytes) {
+            match step {
+                Step::Wrote(stream, bytes) => {
+                    self.output.update(&[u8::from(stream == Stream::Error)]);
+                    self.output.update(&bytes);
+                    self.output_bytes += bytes.len() as u64;
+                    host.job(stream, &bytes);
+                }
+                Step::Ended(ended) => end = end.or(Some(End::Job(ended))),
+                Step::Lost(reason) => end = end.or(Some(End::JobLost(reason))),
+            }
+        }
+        job.send(|bytes| console.push_input(CONTROL_PORT, bytes));
+        end
     }
 
     /// Takes what the guest wrote.

@@ -82,7 +82,7 @@ fn all_harts_start_in_machine_mode_with_their_numbers() {
     let program = elf(&[("tohost", TOHOST)], |asm| {
         let rest = asm.label();
         asm.csrr(Reg::T0, 0xf14).li(Reg::T1, 1).slli(Reg::T2, Reg::T0, 3).sll(Reg::T1, Reg::T1, Reg::T2);
-        asm.li(Reg::A0, BASE + 0x2000).amoadd_d(Reg::ZERO, Reg::A0, Reg::T1);
+        asm.li(Reg::A0, BASE + 0x2000).amoadd_d(Reg::ZERO, Reg::T1, Reg::A0);
         asm.bnez(Reg::T0, rest).li(Reg::A1, 0x0101_0101);
         let wait = asm.here();
         asm.ld(Reg::A2, Reg::A0, 0).bne(Reg::A2, Reg::A1, wait);
@@ -92,7 +92,7 @@ fn all_harts_start_in_machine_mode_with_their_numbers() {
         asm.j(here);
     });
     let path = file("harts.elf", program);
-    let run = multivac(&["run", "--elf", word(&path), "--entry", "m", "--harts", "4", "--max-time", "1s"]);
+    let run = multivac(&["run", "--elf", word(&path), "--entry", "m", "--harts", "4", "--max-time", "10ms"]);
     assert_eq!(run.code, 0, "{run:?}");
 }
 

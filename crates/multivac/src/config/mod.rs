@@ -59,7 +59,12 @@ pub(crate) enum Boot {
     /// The program embedded in this binary.
     Demo,
     /// An image made by `multivac image build`.
-    Image(String),
+    Image {
+        /// Its name.
+        name: String,
+        /// Words behind the kernel's command line.
+        append: String,
+    },
     /// A kernel by the boot protocol of its kind.
     Kernel(Kernel),
     /// A bare-metal program.
@@ -168,7 +173,7 @@ impl Boot {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match self {
             Boot::Demo => "the embedded demo".to_owned(),
-            Boot::Image(image) => format!("image {image}"),
+            Boot::Image { name, .. } => format!("image {name}"),
             Boot::Kernel(kernel) => {
                 let files = [&kernel.bios, &kernel.kernel];
                 let names: Vec<String> = files.into_iter().flatten().map(|file| name(file)).collect();
@@ -222,7 +227,7 @@ impl Config {
         config.run = Run { command: config.run.command, ..Config::default().run };
         config.node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
         match &mut config.node.boot {
-            Boot::Demo | Boot::Image(_) => {}
+            Boot::Demo | Boot::Image { .. } => {}
             Boot::Kernel(kernel) => {
                 let files = [&mut kernel.kernel, &mut kernel.initrd, &mut kernel.bios];
                 files.into_iter().flatten().for_each(PathBuf::clear);

@@ -47,7 +47,10 @@ fn boot(boot: &Boot, line: &mut impl FnMut(String)) {
     };
     let lines = match boot {
         Boot::Demo => Vec::new(),
-        Boot::Image(name) => vec![Some(format!("image = {}", quoted(name)))],
+        Boot::Image { name, append } => vec![
+            Some(format!("image = {}", quoted(name))),
+            (!append.is_empty()).then(|| format!("append = {}", quoted(append))),
+        ],
         Boot::Kernel(kernel) => vec![
             file("kernel", kernel.kernel.as_deref()),
             file("initrd", kernel.initrd.as_deref()),
@@ -86,7 +89,12 @@ pub(crate) fn flags(config: &Config) -> String {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     match &node.boot {
         Boot::Demo => {}
-        Boot::Image(name) => flag("--image", name.clone()),
+        Boot::Image { name, append } => {
+            flag("--image", name.clone());
+            if !append.is_empty() {
+                flag("--append", append.clone());
+            }
+        }
         Boot::Kernel(kernel) => {
             for (name, file) in
                 [("--bios", &kernel.bios), ("--kernel", &kernel.kernel), ("--initrd", &kernel.initrd)]

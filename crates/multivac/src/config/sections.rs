@@ -192,7 +192,8 @@ fn boot(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
         return;
     }
     if let Some(image) = image {
-        node.boot = Boot::Image(image.to_owned());
+        let (name, append) = (image.to_owned(), append.unwrap_or_default().to_owned());
+        node.boot = Boot::Image { name, append };
     } else if has_kernel {
         node.boot =
             Boot::Kernel(Kernel { kernel, initrd, append: append.unwrap_or_default().to_owned(), bios });
@@ -223,7 +224,10 @@ fn more(
             elf.entry = entry.or(elf.entry);
             elf.signature = signature.or(elf.signature.take());
         }
-        Boot::Image(_) | Boot::Demo => {
+        Boot::Image { append: words, .. } if initrd.is_none() && append.is_some() => {
+            append.unwrap_or_default().clone_into(words);
+        }
+        Boot::Image { .. } | Boot::Demo => {
             if initrd.is_some() || append.is_some() {
                 group.problem(
                     "`initrd` and `append` are for a `kernel`, and none is named",

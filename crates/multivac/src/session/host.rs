@@ -5,7 +5,9 @@ use super::Manner;
 use super::terminal::{Raw, Signals};
 use crate::config::{Boot, Config};
 use crate::exit::{Exit, Failure};
+use cluster::job::Stream;
 use cluster::run::{Host, Input, Moment};
+use std::collections::VecDeque;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -16,11 +18,23 @@ const ESCAPE: u8 = 1;
 const PIPE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a wait goes on without a look at signals.
 const NAP: Duration = Duration::from_millis(50);
+/// How long input for a command is waited for before the command starts.
+const INPUT_PATIENCE: Duration = Duration::from_millis(200);
+/// How much of an unseen console is kept.
+const UNSEEN_BYTES_MAX: usize = 4096;
 const HINT: &str = "Ctrl-A x leaves, Ctrl-A c shows where the machine is";
 
 /// Where the console goes, and where it comes from.
 pub(super) struct Console {
-    to_stderr: bool,
+    to: To,
+    /// The command's standard output is not ours.
+    job_to_stderr: bool,
+    /// Input is the command's, not the console's.
+    for_command: bool,
+    /// The end of what the console said unseen.
+    unseen: VecDeque<u8>,
+    /// The command's input is being read; it is given time to end before the command starts.
+    input_is_fresh: bool,
     keys: Option<Receiver<Vec<u8>>>,
     terminal: Option<Raw>,
     signals: Signals,
@@ -31,20 +45,40 @@ pub(super) struct Console {
     at_line_start: bool,
 }
 
+/// Where what the console says goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Stdout,
+    Stderr,
+    /// Kept, to be shown when the run fails.
+    Nowhere,
+}
+
 /// Attaches the console as the configuration and the streams call for.
 ///
 /// Errors: the host does not let signals be heard.
 pub(super) fn attach(config: &Config, manner: Manner) -> Result<Console, Failure> {
-    let listens = !matches!(config.node.boot, Boot::Demo) && config.run.command.is_empty();
-    let terminal = listens && !manner.json && stdin().is_terminal() && stdout().is_terminal();
+    let command = !config.run.command.is_empty();
+    let listens = !matches!(config.node.boot, Boot::Demo);
+    let typed = stdin().is_terminal();
+    let terminal = listens && !command && !manner.json && typed && stdout().is_terminal();
     let signals = Signals::listen(!terminal)
         .map_err(|error| Failure::new(Exit::Host, format!("cannot listen for signals: {error}"), ""))?;
     if terminal && !manner.quiet {
         eprintln!("{HINT}");
     }
     Ok(Console {
-        to_stderr: manner.json || !config.run.command.is_empty(),
-        keys: (terminal || listens && !stdin().is_terminal()).then(listen),
+        to: match (manner.json, command) {
+            (true, _) => To::Stderr,
+            (false, true) if !manner.verbose => To::Nowhere,
+            (false, true) => To::Stderr,
+            (false, false) => To::Stdout,
+        },
+        job_to_stderr: manner.json,
+        for_command: command,
+        unseen: VecDeque::new(),
+        input_is_fresh: true,
+        keys: (terminal || command || listens && !typed).then(listen),
         terminal: if terminal { Raw::enter() } else { None },
         signals,
         escaped: false,
@@ -69,11 +103,17 @@ fn listen() -> Receiver<Vec<u8>> {
 }
 
 impl Console {
-    /// Gives the terminal back.
-    pub(super) fn finish(&mut self) {
-        let had_terminal = self.terminal.take().is_some();
-        if !self.at_line_start && (had_terminal || !self.to_stderr) && !self.broken {
+    /// Gives the terminal back; shows what the console said last, when the run `failed` unseen.
+    pub(super) fn finish(&mut self, failed: bool) {
+        self.terminal = None;
+        if !self.at_line_start && self.to == To::Stdout && !self.broken {
             let _ = writeln!(stdout());
+        }
+        if failed && !self.unseen.is_empty() {
+            let (front, back) = self.unseen.as_slices();
+            let mut err = stderr();
+            let _ = err.write_all(b"the console's last words:\n");
+            let _ = err.write_all(front).and_then(|()| err.write_all(back)).and_then(|()| writeln!(err));
         }
     }
 
@@ -129,6 +169,37 @@ impl Console {
         typed
     }
 
+    /// Writes; a reader that went away stops the printing, not the run.
+    fn write(&mut self, to_stderr: bool, bytes: &[u8]) {
+        if self.broken {
+            return;
+        }
+        let written = if to_stderr {
+            stderr().write_all(bytes)
+        } else {
+            stdout().write_all(bytes).and_then(|()| stdout().flush())
+        };
+        self.broken = written.is_err();
+    }
+
+    /// What there is for the command's standard input. A file or a pipe that ends soon is read to its end before
+    /// the command starts, so that such a run is the same each time.
+    fn job_input(&mut self, moment: Moment, input: &mut Input) {
+        if std::mem::take(&mut self.input_is_fresh) && !stdin().is_terminal() {
+            let deadline = Instant::now() + INPUT_PATIENCE;
+            while self.keys.is_some() && Instant::now() < deadline {
+                let typed = self.typed(NAP / 10);
+                input.job.extend(typed);
+            }
+        } else {
+            let wait = if moment.asleep { NAP } else { Duration::ZERO };
+            let typed = self.typed(wait);
+            input.job.extend(typed);
+        }
+        input.job_end = self.keys.is_none();
+        input.open = self.keys.is_some();
+    }
+
     /// How far virtual time is ahead of the wall's, where someone types; behind, the pace starts anew.
     fn ahead(&mut self, moment: Moment) -> Duration {
         if self.terminal.is_none() {
@@ -147,20 +218,29 @@ impl Console {
 impl Host for Console {
     fn console(&mut self, bytes: &[u8]) {
         self.at_line_start = bytes.ends_with(b"\n");
-        if self.broken {
-            return;
+        match self.to {
+            To::Nowhere => {
+                self.unseen.extend(bytes);
+                let excess = self.unseen.len().saturating_sub(UNSEEN_BYTES_MAX);
+                self.unseen.drain(..excess);
+            }
+            to => self.write(to == To::Stderr, bytes),
         }
-        let written = if self.to_stderr {
-            stderr().write_all(bytes)
-        } else {
-            stdout().write_all(bytes).and_then(|()| stdout().flush())
-        };
-        // A reader that went away stops the printing, not the run.
-        self.broken = written.is_err();
+    }
+
+    fn job(&mut self, stream: Stream, bytes: &[u8]) {
+        self.write(stream == Stream::Error || self.job_to_stderr, bytes);
     }
 
     fn input(&mut self, moment: Moment) -> Input {
         let mut input = Input::default();
+        if self.for_command {
+            if moment.job_listens {
+                self.job_input(moment, &mut input);
+            }
+            input.leave = self.signals.status();
+            return input;
+        }
         let ahead = self.ahead(moment);
         let deadline = Instant::now() + if moment.asleep { PIPE_PATIENCE } else { ahead };
         loop {

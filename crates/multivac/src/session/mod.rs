@@ -8,9 +8,12 @@ mod terminal;
 use crate::config::{Boot, Config, DiskMode, Elf, Entry, Kernel, Mmu, Timing, canonical};
 use crate::exit::{Exit, Failure};
 use cluster::boot::{self, BootError, Booted, Devices, Hardware, Payload, Start};
+use cluster::control::Command;
 use cluster::disk;
 use cluster::run::{Bounds, Cluster, End};
+use image::BootOptions;
 use machine::board::Board;
+use machine::dev::virtio::disk::BlockBackend;
 use machine::node::Halt;
 pub(crate) use report::Report;
 use std::path::Path;
@@ -34,7 +37,7 @@ pub(crate) struct Manner {
 ///
 /// Errors: whatever keeps it from running; how it ended is in the exit code.
 pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
-    if !config.run.command.is_empty() && !matches!(config.node.boot, Boot::Image(_)) {
+    if !config.run.command.is_empty() && !matches!(config.node.boot, Boot::Image { .. }) {
         return Err(Failure::new(
             Exit::Usage,
             "a command needs a guest with the control agent",
@@ -46,16 +49,19 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     let kind = booted.kind;
     let bounds = Bounds { time_ns: config.run.max_time_ns, instructions: config.run.max_instructions };
     let mut cluster = Cluster::new(booted, bounds);
+    if !config.run.command.is_empty() {
+        cluster.set_command(Command { argv: config.run.command.clone(), ..Command::default() });
+    }
     let mut host = host::attach(config, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
     let end = cluster.run(&mut host);
     let wall_s = run_started.elapsed().as_secs_f64();
     let cpu_s = cpu_seconds() - cpu_before;
-    host.finish();
-
+    let exit = exit_of(&end, !config.run.command.is_empty());
+    let by_command = matches!(end, End::Job(_) | End::Left(_));
+    host.finish(exit != Exit::Ok && !by_command);
     let signature = write_signature(config, &cluster);
-    let exit = exit_of(end);
     let report = Report {
         what: config.node.boot.describe(kind),
         replay: crate::config::flags(config),
@@ -76,13 +82,15 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// The exit code of an end.
-fn exit_of(end: End) -> Exit {
-    match end {
+/// The exit code of an end; a machine that ends under a command has failed, however it ended.
+fn exit_of(end: &End, command: bool) -> Exit {
+    match *end {
+        End::Halted(_) if command => Exit::GuestFailed,
         End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) => Exit::Ok,
-        End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock => Exit::GuestFailed,
+        End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::JobLost(_) => Exit::GuestFailed,
         End::Time | End::Instructions => Exit::TimeOut,
         End::Left(status) => Exit::Guest(status),
+        End::Job(ended) => Exit::Guest(ended.exit_status()),
     }
 }
 
@@ -142,12 +150,33 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
                 refuse(&error, &file)
             })
         }
-        Boot::Image(name) => Err(Failure::new(
-            Exit::Image,
-            format!("there is no image `{name}`"),
-            "`multivac image list` shows what there is",
-        )),
+        Boot::Image { name, append } => boot_image(config, &hardware, devices, name, append),
     }
+}
+
+/// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.
+fn boot_image(
+    config: &Config,
+    hardware: &Hardware,
+    mut devices: Devices,
+    name: &str,
+    append: &str,
+) -> Result<Booted, Failure> {
+    let refused = |error: image::ImageError| {
+        let exit = if error.is_host() { Exit::Host } else { Exit::Image };
+        Failure::new(exit, &error, error.help())
+    };
+    let bundle = image::Store::of_user().and_then(|store| store.open(name)).map_err(refused)?;
+    let kernel = files::program("kernel", &bundle.kernel())?;
+    let initrd = files::within("initramfs", &bundle.initramfs(), config.node.memory_bytes)?;
+    devices.disks.insert(0, open_disk(&bundle.root(), disk::Mode::ReadOnly)?);
+    let command = !config.run.command.is_empty();
+    let options =
+        BootOptions { shell: !command, quiet: command, append: append.to_owned(), ..BootOptions::default() };
+    let arguments = options.command_line();
+    let payload =
+        Payload::Kernel { kernel: Some(&kernel), initrd: Some(&initrd), arguments: &arguments, bios: None };
+    start(hardware, devices, payload, bundle.dir())
 }
 
 fn start(
@@ -168,12 +197,15 @@ fn devices(config: &Config) -> Result<Devices, Failure> {
             DiskMode::ReadOnly => disk::Mode::ReadOnly,
             DiskMode::Writable => disk::Mode::Writable,
         };
-        disks.push(disk::open(&disk.file, mode).map_err(|error| {
-            let cause = format!("cannot open the disk {}: {error}", disk.file.display());
-            Failure::new(Exit::Image, cause, "")
-        })?);
+        disks.push(open_disk(&disk.file, mode)?);
     }
-    Ok(Devices { disks, console_size: None })
+    Ok(Devices { disks, console_size: terminal::size() })
+}
+
+fn open_disk(file: &Path, mode: disk::Mode) -> Result<Box<dyn BlockBackend>, Failure> {
+    disk::open(file, mode).map_err(|error| {
+        Failure::new(Exit::Image, format!("cannot open the disk {}: {error}", file.display()), "")
+    })
 }
 
 /// A node that does not boot, as an error with its exit code.

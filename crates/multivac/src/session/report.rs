@@ -3,6 +3,7 @@
 use super::Manner;
 use crate::config::units::write_bytes;
 use crate::exit::Exit;
+use cluster::control::Ended;
 use cluster::run::End;
 use cluster::telemetry::{HartTelemetry, Telemetry};
 use machine::node::Halt;
@@ -67,6 +68,8 @@ impl Report {
             End::Instructions => "max-instructions",
             End::Deadlock => "deadlock",
             End::Left(_) => "left",
+            End::Job(_) => "command",
+            End::JobLost(_) => "command-lost",
         }
     }
 
@@ -84,6 +87,10 @@ impl Report {
             End::Instructions => "the limit of instructions (--max-instructions) is reached".to_owned(),
             End::Deadlock => "deadlock: every hart sleeps and nothing is due that could wake one".to_owned(),
             End::Left(status) => format!("left from outside, status {status}"),
+            End::Job(Ended::Status(status)) => format!("the command ended with status {status}"),
+            End::Job(Ended::Signal(number)) => format!("signal {number} ended the command"),
+            End::Job(Ended::NotStarted(error)) => format!("the command could not be started: error {error}"),
+            End::JobLost(ref reason) => reason.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The user's terminal in raw mode while a guest's console is on it, restored on every way out.
 
 use rustix::termios::{self, OptionalActions, Termios};
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, stdin, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -29,6 +29,15 @@ impl Drop for Raw {
         // On the way out there is nothing else to try.
         let _ = termios::tcsetattr(stdin(), OptionalActions::Now, &self.before);
     }
+}
+
+/// Columns and rows of the terminal that shows the console, where one does.
+pub(super) fn size() -> Option<(u16, u16)> {
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        return None;
+    }
+    let size = termios::tcgetwinsize(stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 
 /// Signals that ask the process to end, heard as a number instead.

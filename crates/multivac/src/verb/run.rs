@@ -174,8 +174,8 @@ impl BootFlags {
         if !self.disks.is_empty() {
             node.disks = self.disks;
         }
-        if let Some(image) = self.image {
-            node.boot = Boot::Image(image);
+        if let Some(name) = self.image {
+            node.boot = Boot::Image { name, append: self.append.unwrap_or_default() };
         } else if let Some(file) = self.elf {
             node.boot = Boot::Elf(Elf { file, entry: self.entry, signature: self.signature });
         } else if self.kernel.is_some() || self.bios.is_some() {
@@ -186,6 +186,12 @@ impl BootFlags {
                 bios: self.bios,
             });
         } else if self.initrd.is_some() || self.append.is_some() {
+            if let (Boot::Image { append: words, .. }, None, Some(append)) =
+                (&mut node.boot, &self.initrd, &self.append)
+            {
+                words.clone_from(append);
+                return Ok(());
+            }
             let Boot::Kernel(kernel) = &mut node.boot else {
                 let cause = "--initrd and --append are for a kernel, and none is named";
                 return Err(Failure::new(Exit::Usage, cause, "name one with --kernel FILE"));

@@ -7,26 +7,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where test programs stand.
-pub const BASE: u64 = 0x8000_0000;
+pub(crate) const BASE: u64 = 0x8000_0000;
 /// Where their `tohost` stands.
-pub const TOHOST: u64 = BASE + 0x1000;
+pub(crate) const TOHOST: u64 = BASE + 0x1000;
 
 /// What a run of the binary left.
 #[derive(Debug)]
-pub struct Outcome {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// The value of a field of the JSON report.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The digest that the report names.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let digest = self.json()["digest"].as_str().expect("a digest").to_owned();
         assert_eq!(digest.len(), 64);
         digest
@@ -34,7 +34,7 @@ impl Outcome {
 }
 
 /// Runs the binary with nothing on standard input.
-pub fn multivac(words: &[&str]) -> Outcome {
+pub(crate) fn multivac(words: &[&str]) -> Outcome {
     let output = Command::new(env!("CARGO_BIN_EXE_multivac"))
         .args(words)
         .stdin(Stdio::null())
@@ -48,24 +48,24 @@ pub fn multivac(words: &[&str]) -> Outcome {
 }
 
 /// A file of this test's own, with these bytes; in the build's folder for such files.
-pub fn file(name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn file(name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
     std::fs::write(&path, bytes).expect("the build's folder can be written");
     path
 }
 
 /// A prebuilt program of `guest/`.
-pub fn prebuilt(name: &str) -> String {
+pub(crate) fn prebuilt(name: &str) -> String {
     format!("{}/../../guest/prebuilt/{name}.elf", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The path as the command line takes it.
-pub fn word(path: &Path) -> &str {
+pub(crate) fn word(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
 /// An ELF program at [`BASE`] with these symbols, 64 KiB of memory, its code written by `write`.
-pub fn elf(symbols: &[(&str, u64)], write: impl FnOnce(&mut Asm)) -> Vec<u8> {
+pub(crate) fn elf(symbols: &[(&str, u64)], write: impl FnOnce(&mut Asm)) -> Vec<u8> {
     let mut asm = Asm::new(BASE);
     write(&mut asm);
     let code = asm.finish();
