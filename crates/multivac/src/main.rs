@@ -4,6 +4,7 @@
 mod config;
 #[allow(dead_code, reason = "verbs use it as they land")]
 mod diag;
+mod draw;
 #[allow(dead_code, reason = "verbs use it as they land")]
 mod exit;
 mod session;

@@ -38,6 +38,7 @@ const HOSTS: &[&str] = &[
     "wiki.debian.org",
     "keepachangelog.com",
     "semver.org",
+    "www.w3.org",
     "localhost",
     "127.0.0.1",
 ];

@@ -1,0 +1,204 @@
+//! Bisection width: the fewest links between two halves of the nodes.
+//!
+//! Exact by closed form for known families and by search for small graphs; otherwise the best cut that a local
+//! search finds, an upper bound.
+
+use super::Figure;
+use crate::ids::{NodeId, RouterId, small};
+use crate::rng::Rng;
+use crate::topology::{Family, Topology};
+
+/// Routers up to which all cuts are tried.
+const EXHAUSTIVE_MAX: usize = 20;
+
+/// The bisection width of `topology`.
+pub fn bisection(topology: &Topology) -> Figure {
+    match topology.family() {
+        Family::Star(nodes) => Figure::Exact(u64::from(nodes / 2)),
+        Family::Ring { .. } => Figure::Exact(2),
+        Family::Tree { arity, levels } => of_tree(u64::from(*arity), *levels),
+        Family::FatTree { arity, levels } if arity % 2 == 0 => {
+            Figure::Exact(u64::from(*arity).pow(*levels) / 2)
+        }
+        Family::Mesh(dims) => Figure::Exact(of_mesh(dims)),
+        Family::Torus(dims) => Figure::Exact(2 * of_mesh(dims)),
+        Family::Hypercube(dims) => Figure::Exact(1 << (dims - 1)),
+        Family::Crossbar(nodes) => {
+            let nodes = u64::from(*nodes);
+            Figure::Exact((nodes / 2) * nodes.div_ceil(2))
+        }
+        _ => search(topology),
+    }
+}
+
+/// Source: Azizoglu and Egecioglu, "The bisection width and the isoperimetric number of arrays", 2004: with the
+/// dimensions from the largest down and `e` the first even one, the sum over `i <= e` of the products of all
+/// dimensions after the `i`-th. A torus has twice that.
+fn of_mesh(dims: &[u32]) -> u64 {
+    let mut sorted: Vec<u64> = dims.iter().map(|k| u64::from(*k)).filter(|k| *k > 1).collect();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let last = sorted.iter().position(|k| k % 2 == 0).unwrap_or(sorted.len().saturating_sub(1));
+    (0..sorted.len().min(last + 1)).map(|i| sorted[i + 1..].iter().product::<u64>()).sum()
+}
+
+/// A tree is cut below the root: whole subtrees to one side; an odd arity also cuts one child of each level.
+fn of_tree(arity: u64, levels: u32) -> Figure {
+    if arity.is_multiple_of(2) {
+        return Figure::Exact(arity / 2);
+    }
+    let levels = u64::from(levels);
+    Figure::AtMost((arity / 2) * levels)
+}
+
+fn search(topology: &Topology) -> Figure {
+    let cut = Cut::new(topology);
+    if topology.routers() <= EXHAUSTIVE_MAX && topology.nodes() == topology.routers() {
+        Figure::Exact(cut.exhaustive())
+    } else {
+        Figure::AtMost(cut.local_search())
+    }
+}
+
+/// The weighted graph that is cut: routers with their nodes as weights, or leaf nodes' own links.
+struct Cut {
+    neighbours: Vec<Vec<usize>>,
+    weight: Vec<u32>,
+    half: u32,
+}
+
+impl Cut {
+    fn new(topology: &Topology) -> Cut {
+        let routers = topology.routers();
+        let mut neighbours: Vec<Vec<usize>> = (0..routers)
+            .map(|r| topology.neighbours(RouterId(small(r))).map(|(_, other, _)| other.index()).collect())
+            .collect();
+        let mut weight = super::distance::nodes_per_router(topology);
+        if topology.nodes_are_leaves() {
+            weight = vec![0; routers];
+            for node in 0..topology.nodes() {
+                let router = topology.attachment(NodeId(small(node))).0.index();
+                let leaf = neighbours.len();
+                neighbours[router].push(leaf);
+                neighbours.push(vec![router]);
+                weight.push(1);
+            }
+        }
+        let half = small(topology.nodes()) / 2;
+        Cut { neighbours, weight, half }
+    }
+
+    fn links_between(&self, side: &[bool]) -> u64 {
+        let crossing = |v: usize| self.neighbours[v].iter().filter(|u| side[**u] != side[v]).count() as u64;
+        (0..side.len()).map(crossing).sum::<u64>() / 2
+    }
+
+    /// All sets of half the weight, with vertex 0 always on one side.
+    fn exhaustive(&self) -> u64 {
+        let count = self.neighbours.len();
+        let mut best = u64::MAX;
+        for set in 0u32..1 << count {
+            let weight: u32 = (0..count).filter(|v| set >> v & 1 == 1).map(|v| self.weight[v]).sum();
+            if weight == self.half {
+                let side: Vec<bool> = (0..count).map(|v| set >> v & 1 == 1).collect();
+                best = best.min(self.links_between(&side));
+            }
+        }
+        best
+    }
+
+    /// Random balanced halves, improved by the best swaps until none helps.
+    fn local_search(&self) -> u64 {
+        let mut rng = Rng::new(0);
+        let rounds = if self.neighbours.len() > 2000 { 2 } else { 12 };
+        (0..rounds).map(|round| self.improve(self.start(round, &mut rng))).min().unwrap_or(0)
+    }
+
+    /// A balanced start: grown from a vertex by breadth, so that it is connected.
+    fn start(&self, round: u32, rng: &mut Rng) -> Vec<bool> {
+        let count = self.neighbours.len();
+        let mut side = vec![false; count];
+        let mut seen = vec![false; count];
+        let mut weight = 0;
+        let first = if round == 0 { 0 } else { rng.below(small(count)) as usize };
+        let mut queue = std::collections::VecDeque::from([first]);
+        seen[first] = true;
+        while let Some(v) = queue.pop_front() {
+            if weight + self.weight[v] <= self.half {
+                side[v] = true;
+                weight += self.weight[v];
+            }
+            for u in &self.neighbours[v] {
+                if !std::mem::replace(&mut seen[*u], true) {
+                    queue.push_back(*u);
+                }
+            }
+        }
+        side
+    }
+
+    fn gain(&self, side: &[bool], v: usize) -> i64 {
+        self.neighbours[v].iter().map(|u| if side[*u] == side[v] { -1 } else { 1 }).sum()
+    }
+
+    /// Moves weightless switches and swaps equal weights across the cut while the cut shrinks.
+    fn improve(&self, mut side: Vec<bool>) -> u64 {
+        let count = side.len();
+        for _ in 0..200 {
+            let mut best = (0i64, None);
+            let mut gains: [Vec<(i64, usize)>; 2] = [Vec::new(), Vec::new()];
+            for v in 0..count {
+                let gain = self.gain(&side, v);
+                if self.weight[v] == 0 && gain > best.0 {
+                    best = (gain, Some((v, v)));
+                } else if self.weight[v] > 0 {
+                    gains[usize::from(side[v])].push((gain, v));
+                }
+            }
+            for list in &mut gains {
+                list.sort_unstable_by(|a, b| b.cmp(a));
+                list.truncate(64);
+            }
+            for (ga, a) in &gains[0] {
+                for (gb, b) in &gains[1] {
+                    let joined = self.neighbours[*a].iter().filter(|u| *u == b).count();
+                    let gain = ga + gb - 2 * i64::try_from(joined).unwrap_or(0);
+                    if gain > best.0 && self.weight[*a] == self.weight[*b] {
+                        best = (gain, Some((*a, *b)));
+                    }
+                }
+            }
+            match best.1 {
+                Some((a, b)) if a == b => side[a] = !side[a],
+                Some((a, b)) => {
+                    side[a] = !side[a];
+                    side[b] = !side[b];
+                }
+                None => break,
+            }
+        }
+        self.links_between(&side)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_forms_agree_with_all_cuts_of_small_networks() {
+        let specs = ["ring:6", "mesh:3x3", "mesh:4x3", "mesh:2x2x3", "torus:4x4", "torus:3x4", "hypercube:4"];
+        for text in specs.into_iter().chain(["crossbar:7", "mesh:5x3", "torus:3x3", "torus:5x3"]) {
+            let topology = Topology::from_spec(text).unwrap();
+            assert_eq!(bisection(&topology).value(), Cut::new(&topology).exhaustive(), "{text}");
+        }
+    }
+
+    #[test]
+    fn local_search_finds_the_bisection_of_known_networks() {
+        for text in ["mesh:8x8", "star:9", "tree:2:4", "hypercube:5", "fattree:2:3"] {
+            let topology = Topology::from_spec(text).unwrap();
+            let found = Cut::new(&topology).local_search();
+            assert!(found >= bisection(&topology).value(), "{text}: {found}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Nodes as sources: queues of packets, one flit a cycle into the router, by credits as any other link.
+
+use super::packets::{Flying, NONE};
+use super::{Flit, FlitNetwork, index};
+use crate::config::Config;
+use crate::ids::{Cycle, NodeId};
+use crate::network::Packet;
+use crate::rng::mix;
+use std::cmp::Reverse;
+
+/// A packet whose instant has not come. The order of a heap: earliest first, then in the order of the calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) at: u64,
+    pub(super) sequence: u64,
+    pub(super) packet: Packet,
+}
+
+impl PartialEq for Pending {
+    fn eq(&self, other: &Pending) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Pending {}
+
+impl PartialOrd for Pending {
+    fn partial_cmp(&self, other: &Pending) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pending {
+    fn cmp(&self, other: &Pending) -> std::cmp::Ordering {
+        (Reverse(self.at), Reverse(self.sequence)).cmp(&(Reverse(other.at), Reverse(other.sequence)))
+    }
+}
+
+/// The queue of one node's packets of one priority class.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    first: u32,
+    last: u32,
+    /// Flits of the first packet that have been sent.
+    sent: u16,
+    /// The channel that the first packet holds, or that the last one held.
+    vc: u8,
+    /// Whether the first packet holds its channel.
+    holds: bool,
+}
+
+/// All nodes as sources.
+#[derive(Debug)]
+pub(super) struct Sources {
+    classes: usize,
+    vcs: usize,
+    /// By `node * classes + class`.
+    queues: Vec<Queue>,
+    /// Free places of each channel's buffer in the router, by `node * vcs + vc`.
+    credits: Vec<u16>,
+    /// Channels that no packet holds.
+    free: Vec<u16>,
+    /// Nodes with a packet to send.
+    active: Vec<u64>,
+    depth: u16,
+}
+
+impl Sources {
+    pub(super) fn new(nodes: usize, config: &Config) -> Sources {
+        let (classes, vcs) = (config.classes as usize, config.vcs as usize);
+        let depth = u16::try_from(config.buffer_flits).unwrap_or(u16::MAX);
+        let mut sources = Sources {
+            classes,
+            vcs,
+            queues: vec![
+                Queue { first: NONE, last: NONE, sent: 0, vc: u8::MAX, holds: false };
+                nodes * classes
+            ],
+            credits: vec![0; nodes * vcs],
+            free: vec![0; nodes],
+            active: vec![0; nodes.div_ceil(64)],
+            depth,
+        };
+        sources.release();
+        sources
+    }
+
+    /// Takes all channels back and every credit; queues stay, their first packets start again.
+    pub(super) fn release(&mut self) {
+        self.credits.fill(self.depth);
+        self.free.fill(u16::MAX);
+        for queue in &mut self.queues {
+            queue.sent = 0;
+            queue.holds = false;
+        }
+    }
+
+    /// Forgets all queues.
+    pub(super) fn forget(&mut self) {
+        for queue in &mut self.queues {
+            queue.first = NONE;
+            queue.last = NONE;
+        }
+        self.active.fill(0);
+    }
+
+    /// Whether no node has a packet to send.
+    pub(super) fn idle(&self) -> bool {
+        self.active.iter().all(|word| *word == 0)
+    }
+
+    pub(super) fn credit(&mut self, channel: usize) {
+        self.credits[channel] += 1;
+    }
+
+    /// The credits of each channel of a node, for the count of what is where.
+    #[cfg(test)]
+    pub(super) fn credits(&self) -> &[u16] {
+        &self.credits
+    }
+}
+
+impl FlitNetwork {
+    /// Packets whose instant has come enter their source's queue.
+    pub(super) fn admit(&mut self) {
+        while let Some(pending) = self.pending.peek() {
+            if pending.at > self.now {
+                break;
+            }
+            let Some(pending) = self.pending.pop() else { break };
+            self.counters.injected_packets += 1;
+            self.counters.injected_flits += u64::from(pending.packet.flits);
+            let packet = pending.packet;
+            if self.node_down[packet.from.index()] {
+                self.counters.dropped_packets += 1;
+                continue;
+            }
+            self.enqueue(packet, Cycle(pending.at), pending.sequence);
+        }
+    }
+
+    /// Puts a packet at the end of its source's queue; one that cannot arrive is dropped.
+    pub(super) fn enqueue(&mut self, packet: Packet, injected: Cycle, sequence: u64) {
+        let trip = self.trip(packet, sequence);
+        let Some(trip) = trip else {
+            self.counters.dropped_packets += 1;
+            return;
+        };
+        let slot = self.packets.insert(Flying {
+            packet,
+            injected,
+            trip,
+            sequence,
+            fate: crate::fault::Fate::default(),
+            next: NONE,
+            arrived: 0,
+            routers: 0,
+            live: true,
+        });
+        let node = packet.from.index();
+        let sources = &mut self.sources;
+        let queue = &mut sources.queues[node * sources.classes + usize::from(packet.class)];
+        if queue.first == NONE {
+            queue.first = slot;
+        } else {
+            self.packets.get_mut(queue.last).next = slot;
+        }
+        queue.last = slot;
+        sources.active[node / 64] |= 1 << (node % 64);
+    }
+
+    fn trip(&self, packet: Packet, sequence: u64) -> Option<crate::routing::Trip> {
+        let (router, _) = self.routes.attachment(packet.from);
+        if !self.routes.reaches(router, packet.to) {
+            return None;
+        }
+        let random = mix(self.config.seed ^ sequence.wrapping_mul(0x9e37_79b9));
+        let state = &self.state;
+        let waiting = |port: crate::ids::Port| {
+            let first = (router.index() * state.ports + port.index()) * state.vcs;
+            let credits = &state.credits[first..first + state.vcs];
+            let free: u32 = credits.iter().map(|c| u32::from(*c)).sum();
+            index(state.depth * state.vcs) - free
+        };
+        Some(self.routes.plan(packet.from, packet.to, random, waiting))
+    }
+
+    /// Each node with a packet sends a flit, if it has a channel and a credit; higher classes first.
+    pub(super) fn inject_flits(&mut self) {
+        for word in 0..self.sources.active.len() {
+            let mut nodes = self.sources.active[word];
+            while nodes != 0 {
+                let bit = nodes.trailing_zeros();
+                nodes &= nodes - 1;
+                self.inject_from(word * 64 + bit as usize);
+            }
+        }
+    }
+
+    fn inject_from(&mut self, node: usize) {
+        let classes = self.sources.classes;
+        let mut waiting = false;
+        for class in (0..classes).rev() {
+            if self.sources.queues[node * classes + class].first == NONE {
+                continue;
+            }
+            waiting = true;
+            if self.send_one(node, class) {
+                let left = &self.sources.queues[node * classes..][..classes];
+                waiting = left.iter().any(|queue| queue.first != NONE);
+                break;
+            }
+        }
+        if !waiting {
+            self.sources.active[node / 64] &= !(1 << (node % 64));
+        }
+    }
+
+    /// Sends a flit of the first packet of a class, if it can.
+    fn send_one(&mut self, node: usize, class: usize) -> bool {
+        let sources = &mut self.sources;
+        let at = node * sources.classes + class;
+        let mut queue = sources.queues[at];
+        if !queue.holds {
+            let allowed = self.plan.whole(u8::try_from(class).unwrap_or(0)) & sources.free[node];
+            let with_credit = (0..sources.vcs)
+                .filter(|vc| allowed >> vc & 1 == 1 && sources.credits[node * sources.vcs + vc] > 0)
+                .fold(0u16, |mask, vc| mask | 1 << vc);
+            if with_credit == 0 {
+                return false;
+            }
+            let after = if queue.vc >= 15 { 0 } else { with_credit & (u16::MAX << (queue.vc + 1)) };
+            let vc = if after != 0 { after } else { with_credit }.trailing_zeros();
+            queue.vc = u8::try_from(vc).unwrap_or(0);
+            queue.holds = true;
+            sources.free[node] &= !(1 << vc);
+        }
+        let vc = usize::from(queue.vc);
+        let credits = &mut sources.credits[node * sources.vcs + vc];
+        if *credits == 0 {
+            sources.queues[at] = queue;
+            return false;
+        }
+        *credits -= 1;
+        let flying = self.packets.get(queue.first);
+        let last = u32::from(queue.sent) + 1 == flying.packet.flits;
+        let flit = Flit { packet: queue.first, sequence: queue.sent, tail: last, head: queue.sent == 0 };
+        queue.sent += 1;
+        if last {
+            sources.free[node] |= 1 << vc;
+            queue.first = flying.next;
+            queue.sent = 0;
+            queue.holds = false;
+        }
+        sources.queues[at] = queue;
+        let (router, port) = self.routes.attachment(NodeId(index(node)));
+        let channel = (router.index() * self.state.ports + port.index()) * self.state.vcs + vc;
+        self.deposit(channel, flit);
+        self.arrivals.push(self.now + self.spans.inject, index(channel));
+        self.last_move = self.now;
+        true
+    }
+}

@@ -1,0 +1,262 @@
+//! The network by the flit: input-queued virtual-channel routers with credits, cycle by cycle.
+//!
+//! A cycle: flits and credits that are due arrive; nodes inject; each router with something to do allocates
+//! first the switch, then output channels, both by what held at the start of the cycle, and moves the flits
+//! that won. A flit that wins the switch is written into the buffer downstream at once and becomes visible there
+//! when it would arrive, so that it is copied once a hop. A channel without a flit, an output or a credit does
+//! not ask, so that what is blocked costs nothing.
+
+mod allocate;
+mod faults;
+mod inject;
+mod packets;
+mod state;
+mod step;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use crate::config::{Config, Switching};
+use crate::error::Error;
+use crate::fault::{Hazard, Hazards};
+use crate::ids::{Cycle, LinkId, NodeId, small};
+use crate::network::{Counters, Delivery, Network, Packet, check_packet};
+use crate::routing::Routes;
+use crate::topology::Topology;
+use allocate::Scratch;
+use inject::{Pending, Sources};
+use packets::Packets;
+use state::{State, VcPlan};
+use std::collections::BinaryHeap;
+use wheel::Wheel;
+
+/// A part of a packet: what a link carries in a cycle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flit {
+    /// The packet's slot.
+    packet: u32,
+    /// Its number in the packet.
+    sequence: u16,
+    /// Whether it is the packet's last.
+    tail: bool,
+    /// Whether it is the packet's first.
+    head: bool,
+}
+
+/// A flit on its way to a node.
+#[derive(Clone, Copy, Debug)]
+struct Ejected {
+    flit: Flit,
+    /// The output channel that led to the node.
+    channel: u32,
+}
+
+/// Spans of the pipeline in cycles, from the delays.
+#[derive(Clone, Copy, Debug)]
+struct Spans {
+    /// From winning the switch to being visible downstream.
+    flight: u64,
+    /// From winning the switch to the credit's use upstream.
+    credit: u64,
+    /// The same for a node upstream.
+    node_credit: u64,
+    /// From the arrival of a flit at a node to the credit's use.
+    eject_credit: u64,
+    /// From a node's sending to being visible in its router.
+    inject: u64,
+    /// Cycles that a head waits before it may ask for an output channel.
+    decide: u64,
+}
+
+/// A network simulated by the flit.
+#[derive(Debug)]
+pub struct FlitNetwork {
+    topology: Topology,
+    routes: Routes,
+    /// The routes with all links up.
+    original: Routes,
+    config: Config,
+    plan: VcPlan,
+    spans: Spans,
+    now: u64,
+    state: State,
+    packets: Packets,
+    sources: Sources,
+    pending: BinaryHeap<Pending>,
+    scratch: Scratch,
+    /// Input channels at which a flit becomes visible.
+    arrivals: Wheel<u32>,
+    /// Output channels to which a credit comes back.
+    credits: Wheel<u32>,
+    /// Channels of nodes (`node * vcs + vc`) to which a credit comes back.
+    node_credits: Wheel<u32>,
+    /// Flits that reach their node.
+    ejected: Wheel<Ejected>,
+    /// Input channels whose head may ask for an output channel.
+    decided: Wheel<u32>,
+    delivered: Vec<Delivery>,
+    counters: Counters,
+    last_move: u64,
+    sequence: u64,
+    node_down: Vec<bool>,
+    link_up: Vec<bool>,
+    hazards: Hazards,
+}
+
+impl FlitNetwork {
+    /// A network at rest.
+    ///
+    /// Errors: parameters out of range, too few virtual channels, a router of too many ports. Whether the
+    /// routes can deadlock is for [`crate::deadlock::check`] to say.
+    pub fn new(topology: &Topology, routes: Routes, config: &Config) -> Result<FlitNetwork, Error> {
+        config.check(1)?;
+        let plan = VcPlan::new(config, &routes)?;
+        let delays = &config.delays;
+        let link = u64::from(delays.link);
+        let late = u64::from(delays.switch_alloc) - 1;
+        let spans = Spans {
+            flight: late + u64::from(delays.switch) + link + 1,
+            credit: late + link + 1 + u64::from(delays.credit),
+            node_credit: late + link + 1,
+            eject_credit: link + 1 + u64::from(delays.credit),
+            inject: link + 1,
+            decide: u64::from(delays.route) + u64::from(delays.vc_alloc) - 1,
+        };
+        let ahead = spans.flight.max(spans.credit).max(spans.eject_credit).max(spans.decide) + 1;
+        Ok(FlitNetwork {
+            state: State::new(topology, config)?,
+            sources: Sources::new(topology.nodes(), config),
+            node_down: vec![false; topology.nodes()],
+            link_up: vec![true; topology.links().len()],
+            hazards: Hazards::new(config.seed),
+            topology: topology.clone(),
+            original: routes.clone(),
+            routes,
+            config: config.clone(),
+            plan,
+            spans,
+            now: 0,
+            packets: Packets::default(),
+            pending: BinaryHeap::new(),
+            scratch: Scratch::default(),
+            arrivals: Wheel::new(ahead),
+            credits: Wheel::new(ahead),
+            node_credits: Wheel::new(ahead),
+            ejected: Wheel::new(ahead),
+            decided: Wheel::new(ahead),
+            delivered: Vec::new(),
+            counters: Counters::default(),
+            last_move: 0,
+            sequence: 0,
+        })
+    }
+
+    /// Whether nothing will happen in the present cycle or any later one but by pending injections.
+    fn quiet(&self) -> bool {
+        self.sources.idle() && self.state.active.iter().all(|word| *word == 0)
+    }
+
+    /// The earliest event of the wheels, from now on.
+    fn next_due(&self) -> Option<u64> {
+        let now = self.now;
+        [
+            self.arrivals.next(now),
+            self.credits.next(now),
+            self.node_credits.next(now),
+            self.ejected.next(now),
+            self.decided.next(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+impl Network for FlitNetwork {
+    fn now(&self) -> Cycle {
+        Cycle(self.now)
+    }
+
+    fn inject(&mut self, packet: Packet, at: Cycle) -> Result<(), Error> {
+        check_packet(&packet, self.topology.nodes(), self.config.classes, at, self.now())?;
+        let whole = matches!(self.config.switching, Switching::CutThrough | Switching::StoreAndForward);
+        if whole {
+            self.config.check(packet.flits)?;
+        }
+        self.sequence += 1;
+        self.pending.push(Pending { at: at.0, sequence: self.sequence, packet });
+        Ok(())
+    }
+
+    fn advance(&mut self, until: Cycle) {
+        while self.now < until.0 {
+            if self.quiet() {
+                let next = match (self.next_due(), self.pending.peek()) {
+                    (Some(due), Some(pending)) => due.min(pending.at),
+                    (Some(due), None) => due,
+                    (None, Some(pending)) => pending.at,
+                    (None, None) => until.0,
+                };
+                if next > self.now {
+                    self.now = next.min(until.0);
+                    continue;
+                }
+            }
+            self.cycle();
+            self.now += 1;
+        }
+        self.hazards.release(self.now, &mut self.delivered);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Delivery>) {
+        into.append(&mut self.delivered);
+    }
+
+    fn next_event(&self) -> Option<Cycle> {
+        if !self.quiet() {
+            return Some(Cycle(self.now));
+        }
+        let pending = self.pending.peek().map(|pending| pending.at);
+        self.next_due().into_iter().chain(pending).chain(self.hazards.next()).min().map(Cycle)
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.counters.injected_packets - self.counters.delivered_packets - self.counters.dropped_packets
+            + self.pending.len() as u64
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn link_flits(&self) -> Vec<u64> {
+        let sent = |(router, port): (crate::ids::RouterId, crate::ids::Port)| {
+            self.state.sent[router.index() * self.state.ports + port.index()]
+        };
+        self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+    }
+
+    fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {
+        self.reconfigure(link, up)
+    }
+
+    fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
+        let ends = self.topology.links()[link.index()];
+        for (router, port) in [ends.a, ends.b] {
+            self.hazards.set(router.index() * self.state.ports + port.index(), hazard);
+        }
+    }
+
+    fn set_node(&mut self, node: NodeId, up: bool) {
+        self.node_down[node.index()] = !up;
+    }
+
+    fn last_move(&self) -> Cycle {
+        Cycle(self.last_move)
+    }
+}
+
+/// An index as the wheels and arrays keep it.
+fn index(value: usize) -> u32 {
+    small(value)
+}

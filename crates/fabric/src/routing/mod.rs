@@ -1,0 +1,384 @@
+//! Routing: which output a packet takes, and in which class of virtual channels.
+//!
+//! A route is a pure function of where the packet is, how it came and where it goes, so that the deadlock
+//! check explores the very function that routers use. A class of channels is a set of virtual channels; cycles
+//! are broken by letting packets move between classes in one direction only.
+
+mod dragonfly;
+mod grid;
+mod table;
+mod tree;
+
+pub use table::Table;
+
+use crate::error::Error;
+use crate::ids::{NodeId, Port, RouterId, small};
+use crate::rng::{mix, pick};
+use crate::topology::{Family, Topology};
+
+/// How packets find their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// The usual one of the topology: dimension order, up/down, minimal on a dragonfly.
+    #[default]
+    Auto,
+    /// One dimension after the other; rings have a dateline. On a hypercube this is e-cube.
+    DimensionOrder,
+    /// Towards the root of a spanning tree, then away from it.
+    UpDown,
+    /// Any shortest path, with an escape channel in dimension order.
+    MinimalAdaptive,
+    /// By way of a random router (of a random group in a dragonfly).
+    Valiant,
+    /// Minimal or by a random group, whichever has the shorter queue; dragonflies only.
+    Ugal,
+    /// As a table says.
+    Table,
+}
+
+impl Algorithm {
+    /// The words for routing algorithms.
+    pub const NAMES: &'static [&'static str] =
+        &["auto", "dimension-order", "e-cube", "up-down", "minimal-adaptive", "valiant", "ugal", "table"];
+
+    /// The algorithm that `word` names.
+    ///
+    /// Errors: [`Error::Unknown`].
+    pub fn parse(word: &str) -> Result<Algorithm, Error> {
+        Ok(match word {
+            "auto" => Algorithm::Auto,
+            "dimension-order" | "e-cube" => Algorithm::DimensionOrder,
+            "up-down" => Algorithm::UpDown,
+            "minimal-adaptive" => Algorithm::MinimalAdaptive,
+            "valiant" => Algorithm::Valiant,
+            "ugal" => Algorithm::Ugal,
+            "table" => Algorithm::Table,
+            _ => {
+                return Err(Error::Unknown {
+                    kind: "routing algorithm",
+                    word: word.to_owned(),
+                    span: 0..word.len(),
+                    known: Algorithm::NAMES,
+                });
+            }
+        })
+    }
+
+    /// The word for the algorithm.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Auto => "auto",
+            Algorithm::DimensionOrder => "dimension-order",
+            Algorithm::UpDown => "up-down",
+            Algorithm::MinimalAdaptive => "minimal-adaptive",
+            Algorithm::Valiant => "valiant",
+            Algorithm::Ugal => "ugal",
+            Algorithm::Table => "table",
+        }
+    }
+}
+
+/// Marks a packet that goes straight to its destination.
+pub const NO_DETOUR: u32 = u32::MAX;
+
+/// Where a packet goes and how far it is on a detour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trip {
+    /// Its destination.
+    pub to: NodeId,
+    /// The router (or, in a dragonfly, group) by way of which it goes, or [`NO_DETOUR`].
+    pub via: u32,
+    /// Whether it has been there.
+    pub passed: bool,
+    /// Random bits that decide ties.
+    pub ties: u32,
+}
+
+/// How a packet came into a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The input port.
+    pub port: Port,
+    /// The class of the channel on which it came.
+    pub class: u8,
+    /// Whether the port leads from a node: the packet starts here.
+    pub fresh: bool,
+}
+
+/// An output and a class of its channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The output port.
+    pub port: Port,
+    /// The class; [`EJECT`] for a port to a node, where any channel will do.
+    pub class: u8,
+}
+
+/// The class of a port to a node: any virtual channel.
+pub const EJECT: u8 = u8::MAX;
+
+/// The routing of one network.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    kind: Kind,
+    detour: Detour,
+    adaptive: bool,
+    classes: u8,
+    attach: Vec<(u32, u8)>,
+    algorithm: Algorithm,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Grid(grid::Grid),
+    Tree(tree::Tree),
+    FatTree(tree::FatTree),
+    Star,
+    Crossbar,
+    Dragonfly(dragonfly::Dragonfly),
+    Table(Table),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detour {
+    Never,
+    Always,
+    WhenShorter,
+}
+
+impl Routes {
+    /// The routes of `topology` under `algorithm`; `table` is for [`Algorithm::Table`].
+    ///
+    /// Errors: an algorithm that the topology does not have, or a table without a route.
+    pub fn new(topology: &Topology, algorithm: Algorithm, table: Option<Table>) -> Result<Routes, Error> {
+        let family = topology.family();
+        let is_grid = !family.dims().is_empty();
+        let dragonfly = matches!(family, Family::Dragonfly { .. });
+        let refuse = |way_out: &str| Error::Parameter {
+            name: "routing",
+            value: algorithm.name().to_owned(),
+            reason: format!("{} has no such routing", topology.name()),
+            way_out: way_out.to_owned(),
+        };
+        let (kind, detour, adaptive) = match algorithm {
+            Algorithm::Auto => (Kind::natural(topology)?, Detour::Never, false),
+            Algorithm::DimensionOrder if is_grid => (Kind::natural(topology)?, Detour::Never, false),
+            Algorithm::DimensionOrder => {
+                return Err(refuse("use `auto`, or a mesh, torus, ring or hypercube"));
+            }
+            Algorithm::UpDown => (Kind::up_down(topology)?, Detour::Never, false),
+            Algorithm::MinimalAdaptive if is_grid => (Kind::natural(topology)?, Detour::Never, true),
+            Algorithm::MinimalAdaptive => {
+                return Err(refuse("use `auto`, or a mesh, torus, ring or hypercube"));
+            }
+            Algorithm::Valiant if is_grid || dragonfly => (Kind::natural(topology)?, Detour::Always, false),
+            Algorithm::Valiant => return Err(refuse("use `auto`, or a grid, hypercube or dragonfly")),
+            Algorithm::Ugal if dragonfly => (Kind::natural(topology)?, Detour::WhenShorter, false),
+            Algorithm::Ugal => {
+                return Err(refuse("UGAL is for dragonflies; use `valiant` or `minimal-adaptive`"));
+            }
+            Algorithm::Table => match table {
+                Some(table) => (Kind::Table(table), Detour::Never, false),
+                None => return Err(refuse("give the routes in the network's file, as [[route]] tables")),
+            },
+        };
+        let classes = kind.classes(detour, adaptive);
+        let attach = (0..topology.nodes())
+            .map(|node| {
+                let (router, port) = topology.attachment(NodeId(small(node)));
+                (router.0, port.0)
+            })
+            .collect();
+        Ok(Routes { kind, detour, adaptive, classes, attach, algorithm })
+    }
+
+    /// How many classes of channels it needs.
+    pub fn classes(&self) -> u8 {
+        self.classes
+    }
+
+    /// The algorithm as it was asked for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether packets may take any shortest path, the class 0 being adaptive and the others the escape.
+    pub fn is_adaptive(&self) -> bool {
+        self.adaptive
+    }
+
+    /// Whether packets may make detours.
+    pub fn has_detours(&self) -> bool {
+        self.detour != Detour::Never
+    }
+
+    /// The router and port of a node.
+    pub fn attachment(&self, node: NodeId) -> (RouterId, Port) {
+        let (router, port) = self.attach[node.index()];
+        (RouterId(router), Port(port))
+    }
+
+    /// Plans a packet's trip; `waiting` tells how many flits wait at an output of its first router.
+    pub fn plan(&self, from: NodeId, to: NodeId, random: u64, waiting: impl Fn(Port) -> u32) -> Trip {
+        let ties = pick(mix(random), u32::MAX);
+        let mut trip = Trip { to, via: NO_DETOUR, passed: false, ties };
+        if self.detour == Detour::Never || from == to {
+            return trip;
+        }
+        let first = self.attach[from.index()].0;
+        trip.via = match &self.kind {
+            Kind::Grid(grid) => pick(mix(random ^ 0x56a1), grid.routers()),
+            Kind::Dragonfly(dragonfly) => {
+                dragonfly.intermediate(first, self.attach[to.index()].0, mix(random ^ 0x56a1))
+            }
+            _ => NO_DETOUR,
+        };
+        if self.detour == Detour::WhenShorter && trip.via != NO_DETOUR {
+            let straight = Trip { via: NO_DETOUR, ..trip };
+            let start = Arrival { port: Port(u8::MAX), class: 0, fresh: true };
+            let near = waiting(self.hop(RouterId(first), start, &mut straight.clone()).port);
+            let far = waiting(self.hop(RouterId(first), start, &mut trip.clone()).port);
+            // The detour has about twice the length; half its queue must beat the straight way's.
+            if near <= 2 * far + 3 {
+                return straight;
+            }
+        }
+        trip
+    }
+
+    /// The output of a packet that has come to `at`; on an adaptive routing, that of its escape channel.
+    ///
+    /// Marks the trip as having passed its intermediate router.
+    pub fn hop(&self, at: RouterId, arrival: Arrival, trip: &mut Trip) -> Hop {
+        let (home, port) = self.attach[trip.to.index()];
+        let mut arrival = arrival;
+        let detour = trip.via != NO_DETOUR;
+        if matches!(self.kind, Kind::Grid(_)) && detour && !trip.passed && at.0 == trip.via {
+            trip.passed = true;
+            arrival.fresh = true;
+        }
+        let under_way = detour && !trip.passed;
+        if at.0 == home && !(under_way && matches!(self.kind, Kind::Grid(_))) {
+            return Hop { port: Port(port), class: EJECT };
+        }
+        match &self.kind {
+            Kind::Grid(grid) if self.adaptive => grid.escape(at.0, home),
+            Kind::Grid(grid) => {
+                let target = if under_way { trip.via } else { home };
+                let base = if self.detour == Detour::Always && !under_way { grid.ring_classes() } else { 0 };
+                let ties = if under_way { trip.ties >> 8 } else { trip.ties };
+                grid.ordered(at.0, arrival, target, ties, base)
+            }
+            Kind::Tree(tree) => tree.hop(at.0, trip.to.0),
+            Kind::FatTree(tree) => tree.hop(at.0, trip.to.0),
+            Kind::Star => Hop { port: Port(port), class: EJECT },
+            Kind::Crossbar => {
+                let port = if home < at.0 { home } else { home - 1 };
+                Hop { port: Port(u8::try_from(port).unwrap_or(u8::MAX)), class: 0 }
+            }
+            Kind::Dragonfly(dragonfly) => dragonfly.hop(at.0, arrival, home, trip),
+            Kind::Table(table) => table.hop(at, arrival, trip.to),
+        }
+    }
+
+    /// The ports of shortest paths from `at`, as a mask; 0 where routing is not adaptive or at the destination.
+    pub fn minimal_ports(&self, at: RouterId, to: NodeId) -> u64 {
+        match &self.kind {
+            Kind::Grid(grid) if self.adaptive => grid.minimal(at.0, self.attach[to.index()].0),
+            _ => 0,
+        }
+    }
+
+    /// Whether a packet that starts at `router` can get to `to`.
+    pub fn reaches(&self, router: RouterId, to: NodeId) -> bool {
+        match &self.kind {
+            Kind::Table(table) => self.attach[to.index()].0 == router.0 || table.reaches(router, to),
+            _ => true,
+        }
+    }
+
+    /// Whether routes follow dimension order, whose channels the check can treat ring by ring.
+    pub(crate) fn grid_dims(&self) -> Option<(&[u32], bool)> {
+        match &self.kind {
+            Kind::Grid(grid) => Some((grid.dims(), grid.wraps())),
+            _ => None,
+        }
+    }
+
+    /// Whether routes come from a table.
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.kind, Kind::Table(_))
+    }
+
+    /// Whether every route goes up a tree and then down.
+    pub(crate) fn is_tree(&self) -> bool {
+        matches!(self.kind, Kind::Tree(_) | Kind::FatTree(_) | Kind::Star)
+    }
+}
+
+impl Kind {
+    /// The usual routing of a family.
+    fn natural(topology: &Topology) -> Result<Kind, Error> {
+        Ok(match topology.family() {
+            Family::Ring { .. } | Family::Torus(_) => {
+                Kind::Grid(grid::Grid::new(&topology.family().dims(), true))
+            }
+            Family::Mesh(_) | Family::Hypercube(_) => {
+                Kind::Grid(grid::Grid::new(&topology.family().dims(), false))
+            }
+            Family::Star(_) => Kind::Star,
+            Family::Crossbar(_) => Kind::Crossbar,
+            Family::Tree { arity, levels } => Kind::Tree(tree::Tree::new(*arity, *levels)),
+            Family::FatTree { arity, levels } => Kind::FatTree(tree::FatTree::new(*arity, *levels)),
+            Family::Dragonfly { p: _, a, h } => Kind::Dragonfly(dragonfly::Dragonfly::new(*a, *h)),
+            Family::Graph(_) => Kind::up_down(topology)?,
+        }
+        .for_hypercube(topology.family()))
+    }
+
+    /// In a hypercube a router has one port a dimension, not two.
+    fn for_hypercube(self, family: &Family) -> Kind {
+        match (self, family) {
+            (Kind::Grid(grid), Family::Hypercube(_)) => Kind::Grid(grid.with_single_ports()),
+            (kind, _) => kind,
+        }
+    }
+
+    fn up_down(topology: &Topology) -> Result<Kind, Error> {
+        Ok(match topology.family() {
+            Family::Tree { .. } | Family::FatTree { .. } | Family::Star(_) => Kind::natural(topology)?,
+            _ => Kind::Table(Table::up_down(topology, |_| true)?),
+        })
+    }
+
+    fn classes(&self, detour: Detour, adaptive: bool) -> u8 {
+        match self {
+            Kind::Grid(grid) => {
+                let of_a_way = grid.ring_classes();
+                if adaptive {
+                    1 + of_a_way
+                } else if detour == Detour::Always {
+                    2 * of_a_way
+                } else {
+                    of_a_way
+                }
+            }
+            Kind::Dragonfly(_) => {
+                if detour == Detour::Never {
+                    2
+                } else {
+                    3
+                }
+            }
+            _ => 1,
+        }
+    }
+}
+
+/// Routes around links that are down: up/down over what is left.
+///
+/// Errors: [`Error::NoRoute`] when the network is in parts and `parts` is not admitted.
+pub(crate) fn around(topology: &Topology, up: &[bool]) -> Result<Routes, Error> {
+    let table = Table::up_down(topology, |link| up[link])?;
+    Routes::new(topology, Algorithm::Table, Some(table))
+}

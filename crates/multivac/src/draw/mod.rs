@@ -1,0 +1,7 @@
+//! Drawings for the terminal and SVG: networks, and curves of latency against load.
+
+pub(crate) mod canvas;
+pub(crate) mod chart;
+pub(crate) mod network;
+pub(crate) mod plan;
+pub(crate) mod svg;
