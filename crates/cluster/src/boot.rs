@@ -16,6 +16,7 @@ use machine::load::{self, LoadError, Part, layout};
 use machine::node::{self, Node};
 use machine::ram::RAM_BASE;
 use machine::random::Random;
+use machine::timing::Costs;
 
 /// A node's hardware.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Hardware {
     pub turn_cycles: u64,
     /// TLB misses trap to system software.
     pub software_tlb: bool,
+    /// What memory costs; `None` is flat timing.
+    pub timing: Option<Costs>,
     /// Seed of what the node draws at random.
     pub seed: u64,
 }
@@ -172,6 +175,9 @@ pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Resu
     let engine = Box::new(Interpreter::new(hardware.board.harts));
     let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
     plug(&mut node, hardware, devices)?;
+    if let Some(costs) = hardware.timing {
+        node.use_timing(costs);
+    }
     let (initrd, arguments) = match payload {
         Payload::Elf { .. } => (None, ""),
         Payload::Kernel { initrd, arguments, .. } => (initrd, arguments),

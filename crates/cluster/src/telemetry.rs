@@ -1,6 +1,7 @@
 //! Counters of a run, per node and hart, and the names of what is counted.
 
 use machine::node::Node;
+use machine::timing::Charges;
 
 /// Counters of one hart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct HartTelemetry {
     pub context_switches: u64,
     /// Calls of the built-in SBI.
     pub sbi_calls: u64,
+    /// What modelled timing charged for.
+    pub charges: Option<Charges>,
 }
 
 /// Counters of a node.
@@ -49,6 +52,7 @@ impl Telemetry {
                 walks: stats.walks.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect(),
                 context_switches: stats.context_switches,
                 sbi_calls: stats.sbi_calls,
+                charges: node.bus.timing.as_ref().map(|timing| *timing.charges(hart.id)),
             }
         });
         Telemetry { instructions: node.retired(), harts: harts.collect() }

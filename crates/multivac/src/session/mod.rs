@@ -15,6 +15,7 @@ use image::BootOptions;
 use machine::board::Board;
 use machine::dev::virtio::disk::BlockBackend;
 use machine::node::Halt;
+use machine::timing::Costs;
 pub(crate) use report::Report;
 use std::path::Path;
 use std::time::Instant;
@@ -97,9 +98,6 @@ fn exit_of(end: &End, command: bool) -> Exit {
 /// Reads the files and boots the node.
 fn boot(config: &Config) -> Result<Booted, Failure> {
     let node = &config.node;
-    if node.timing == Timing::Modelled && !MODELLED_TIMING {
-        return Err(Failure::new(Exit::Usage, "this version has no modelled timing", "use --timing flat"));
-    }
     let hardware = Hardware {
         board: Board {
             harts: node.harts,
@@ -110,6 +108,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
         clock_hz: node.clock_hz,
         turn_cycles: node.turn_cycles,
         software_tlb: node.mmu == Mmu::Software,
+        timing: (node.timing == Timing::Modelled).then(Costs::default),
         seed: config.seed,
     };
     let memory = node.memory_bytes;
@@ -242,6 +241,3 @@ fn cpu_seconds() -> f64 {
     let (seconds, nanoseconds) = (now.tv_sec as f64, now.tv_nsec as f64);
     seconds + nanoseconds / 1e9
 }
-
-/// Whether the machine has the modelled timing.
-const MODELLED_TIMING: bool = false;

@@ -7,6 +7,7 @@ use cluster::control::Ended;
 use cluster::run::End;
 use cluster::telemetry::{HartTelemetry, Telemetry};
 use machine::node::Halt;
+use machine::timing::Charges;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -170,14 +171,15 @@ fn hart_text(hart: &HartTelemetry) -> String {
     let walks: Vec<String> =
         hart.walks.iter().map(|(depth, count)| format!("depth {depth}: {}", grouped(*count))).collect();
     format!(
-        "{} instructions; exceptions: {}; interrupts: {}; TLB {} hits, {} misses; walks: {}; {} context switches",
+        "{} instructions; exceptions: {}; interrupts: {}; TLB {} hits, {} misses; walks: {}; {} context switches{}",
         grouped(hart.instructions),
         counts(&hart.exceptions),
         counts(&hart.interrupts),
         grouped(hart.tlb_hits),
         grouped(hart.tlb_misses),
         if walks.is_empty() { "none".to_owned() } else { walks.join(", ") },
-        grouped(hart.context_switches)
+        grouped(hart.context_switches),
+        hart.charges.as_ref().map(charges_text).unwrap_or_default()
     )
 }
 
@@ -197,7 +199,33 @@ fn hart_json(hart: &HartTelemetry) -> Value {
         "page_walks": walks,
         "context_switches": hart.context_switches,
         "sbi_calls": hart.sbi_calls,
+        "modelled": hart.charges.as_ref().map(charges_json),
     })
+}
+
+/// What modelled timing charged for.
+fn charges_json(charges: &Charges) -> Value {
+    json!({
+        "tlb_hits": charges.tlb_hits,
+        "tlb_misses": charges.tlb_misses,
+        "walk_steps": charges.walk_steps,
+        "cache_hits": charges.cache_hits,
+        "cache_misses": charges.cache_misses,
+        "transfers": charges.transfers,
+        "upgrades": charges.upgrades,
+        "stall_cycles": charges.cycles,
+    })
+}
+
+fn charges_text(charges: &Charges) -> String {
+    format!(
+        "; modelled: {} stall cycles, TLB {} misses, cache {} misses, {} transfers, {} upgrades",
+        grouped(charges.cycles),
+        grouped(charges.tlb_misses),
+        grouped(charges.cache_misses),
+        grouped(charges.transfers),
+        grouped(charges.upgrades)
+    )
 }
 
 /// A virtual time as a person reads it.
