@@ -8,4 +8,5 @@ pub mod control;
 pub mod disk;
 pub mod job;
 pub mod run;
+pub mod share;
 pub mod telemetry;
