@@ -27,8 +27,8 @@ pub(super) fn sret(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
 pub(super) fn wfi(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
     let hart = &*cpu.hart;
     let user = hart.privilege == Privilege::User;
-    let supervisor = hart.privilege == Privilege::Supervisor;
-    if (supervisor && hart.csr.mstatus & status::TW != 0) || (user && !hart.virt) {
+    let timed_out = hart.privilege != Privilege::Machine && hart.csr.mstatus & status::TW != 0;
+    if timed_out || (user && !hart.virt) {
         return Err(Trap::illegal(inst.raw));
     }
     if hart.virt && (user || hart.csr.hstatus & hypervisor::VTW != 0) {
