@@ -21,25 +21,26 @@ pub(super) struct Decoded {
     pub(super) inst: Inst,
     /// Bytes from the start of its block.
     pub(super) offset: u16,
+    /// Instructions of the block, in its first one.
+    length: u8,
     /// It only computes in integer registers: it cannot trap or stop, and looks neither at `pc` nor at time.
     pub(super) computes: bool,
 }
 
-/// Where a block's code lies in the cache.
+/// A block: where its code starts in the cache.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
-    start: u32,
-    length: u32,
-}
+pub(super) struct Block(u32);
 
+/// Small, since the index competes with the guest's memory for the host's caches.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// Offset in memory of the first instruction; `u64::MAX` when empty.
-    offset: u64,
+    /// What tells apart the addresses that share the slot; [`NO_TAG`] when empty.
+    tag: u32,
     block: Block,
 }
 
-const EMPTY: Slot = Slot { offset: u64::MAX, block: Block { start: 0, length: 0 } };
+const NO_TAG: u32 = u32::MAX;
+const EMPTY: Slot = Slot { tag: NO_TAG, block: Block(0) };
 
 /// The cache of decoded blocks, shared by the harts of a node.
 pub(super) struct BlockCache {
@@ -63,15 +64,15 @@ impl BlockCache {
     /// The code of a block.
     #[inline(always)]
     pub(super) fn code(&self, block: Block) -> &[Decoded] {
-        let start = block.start as usize;
-        &self.code[start..start + block.length as usize]
+        let start = block.0 as usize;
+        &self.code[start..start + usize::from(self.code[start].length)]
     }
 
     /// The cached block that begins at byte `offset` of memory.
     #[inline(always)]
     pub(super) fn look(&self, offset: u64) -> Option<Block> {
         let slot = &self.slots[slot_of(offset)];
-        (slot.offset == offset).then_some(slot.block)
+        (slot.tag == tag_of(offset)).then_some(slot.block)
     }
 
     /// Decodes and caches the block at byte `offset`; `None` when its first instruction crosses the page's end.
@@ -97,9 +98,9 @@ impl BlockCache {
             return None;
         }
         ram.mark_code(RAM_BASE + offset);
-        let narrow = |value: usize| u32::try_from(value).unwrap_or(0);
-        let block = Block { start: narrow(start), length: narrow(length) };
-        self.slots[slot_of(offset)] = Slot { offset, block };
+        self.code[start].length = u8::try_from(length).unwrap_or(1);
+        let block = Block(u32::try_from(start).unwrap_or(0));
+        self.slots[slot_of(offset)] = Slot { tag: tag_of(offset), block };
         Some(block)
     }
 
@@ -111,7 +112,7 @@ impl BlockCache {
         let first = u64::from(page) * PAGE_BYTES;
         for offset in (first..first + PAGE_BYTES).step_by(2) {
             let slot = &mut self.slots[slot_of(offset)];
-            if slot.offset == offset {
+            if slot.tag == tag_of(offset) {
                 *slot = EMPTY;
             }
         }
@@ -135,15 +136,19 @@ const ILLEGAL: Handler = super::rv_i::illegal;
 /// Decodes an instruction word; one that is no instruction gets a handler that says so.
 pub(super) fn decode(word: u32) -> Decoded {
     match isa::decode(word) {
-        Some(inst) => {
-            Decoded { handler: HANDLERS[inst.op as usize], inst, offset: 0, computes: computes(inst.op) }
-        }
+        Some(inst) => Decoded {
+            handler: HANDLERS[inst.op as usize],
+            inst,
+            offset: 0,
+            length: 1,
+            computes: computes(inst.op),
+        },
         None => {
             let compressed = word & 3 != 3;
             let raw = if compressed { word & 0xffff } else { word };
             let len = if compressed { 2 } else { 4 };
             let inst = Inst { op: Op::Ebreak, rd: 0, rs1: 0, rs2: 0, rs3: 0, rm: 0, len, imm: 0, raw };
-            Decoded { handler: ILLEGAL, inst, offset: 0, computes: false }
+            Decoded { handler: ILLEGAL, inst, offset: 0, length: 1, computes: false }
         }
     }
 }
@@ -198,6 +203,12 @@ fn computes(op: Op) -> bool {
         }
         _ => false,
     }
+}
+
+/// Offsets of one slot differ in it; with the slot it gives the offset back.
+#[inline(always)]
+fn tag_of(offset: u64) -> u32 {
+    u32::try_from(offset >> 17).unwrap_or(NO_TAG - 1)
 }
 
 #[inline(always)]

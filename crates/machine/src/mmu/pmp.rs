@@ -52,8 +52,8 @@ pub struct Pmp {
     config: [u8; Pmp::ENTRIES],
     address: [u64; Pmp::ENTRIES],
     ranges: [Range; Pmp::ENTRIES],
-    /// One past the last entry that is not off.
-    active: usize,
+    /// From the first entry that is not off to one past the last.
+    active: (usize, usize),
 }
 
 impl Default for Pmp {
@@ -72,7 +72,7 @@ impl Pmp {
             config: [0; Pmp::ENTRIES],
             address: [0; Pmp::ENTRIES],
             ranges: [Range::default(); Pmp::ENTRIES],
-            active: 0,
+            active: (0, 0),
         }
     }
 
@@ -140,7 +140,7 @@ impl Pmp {
     /// The first entry that matches any byte decides, and denies when it does not match all of them.
     pub fn allows(&self, pa: u64, bytes: u64, access: Access, privilege: Privilege) -> bool {
         let end = pa.saturating_add(bytes);
-        for entry in 0..self.active {
+        for entry in self.active.0..self.active.1 {
             let range = self.ranges[entry];
             if range.low < end && pa < range.high && range.low < range.high {
                 let whole = range.low <= pa && end <= range.high;
@@ -156,7 +156,7 @@ impl Pmp {
     /// Units: the block is given as the logarithm of its size in bytes.
     pub fn uniform(&self, pa: u64, shift_max: u32, privilege: Privilege) -> (u32, Perms) {
         let mut shift = shift_max.min(PHYSICAL_BITS);
-        for entry in 0..self.active {
+        for entry in self.active.0..self.active.1 {
             let range = self.ranges[entry];
             if range.low >= range.high {
                 continue;
@@ -189,7 +189,7 @@ impl Pmp {
     }
 
     fn derive(&mut self) {
-        self.active = 0;
+        self.active = (0, 0);
         for entry in 0..Pmp::ENTRIES {
             let address = self.address[entry];
             let previous = if entry == 0 { 0 } else { self.address[entry - 1] };
@@ -205,7 +205,8 @@ impl Pmp {
                 }
             };
             if matching != Matching::Off {
-                self.active = entry + 1;
+                let first = if self.active.1 == 0 { entry } else { self.active.0 };
+                self.active = (first, entry + 1);
             }
         }
     }
