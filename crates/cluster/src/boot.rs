@@ -8,6 +8,7 @@ use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::entropy::Entropy;
 use machine::dev::virtio::mmio::Peripheral;
 use machine::dev::virtio::net::Net;
+use machine::engine::Engine;
 use machine::fdt;
 use machine::interp::Interpreter;
 use machine::load::elf::{self, Symbols};
@@ -33,6 +34,8 @@ pub struct Hardware {
     pub timing: Option<Costs>,
     /// Seed of what the node draws at random.
     pub seed: u64,
+    /// Whether to translate, where this host can and the timing is flat; else the interpreter runs everything.
+    pub translate: bool,
 }
 
 /// What is plugged into a node.
@@ -84,6 +87,8 @@ pub struct Booted {
     pub symbols: Symbols,
     /// What kind of program it is, for reports.
     pub kind: &'static str,
+    /// What the user should know of how it runs.
+    pub note: Option<String>,
 }
 
 /// Why a node does not boot.
@@ -172,7 +177,7 @@ pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Resu
             software_tlb: hardware.software_tlb,
         },
     };
-    let engine = Box::new(Interpreter::new(hardware.board.harts));
+    let (engine, note) = engine(hardware);
     let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
     plug(&mut node, hardware, devices)?;
     if let Some(costs) = hardware.timing {
@@ -218,7 +223,35 @@ pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Resu
     if let Some(tohost) = loaded.symbols.tohost {
         node.watch_tohost(tohost);
     }
-    Ok(Booted { node, symbols: loaded.symbols, kind: loaded.kind })
+    Ok(Booted { node, symbols: loaded.symbols, kind: loaded.kind, note })
+}
+
+/// The engine that the hardware asks for, or the interpreter with the reason why it is not.
+fn engine(hardware: &Hardware) -> (Box<dyn Engine>, Option<String>) {
+    let harts = hardware.board.harts;
+    let interpreter = || -> Box<dyn Engine> { Box::new(Interpreter::new(harts)) };
+    if !hardware.translate {
+        return (interpreter(), None);
+    }
+    match translator(harts) {
+        Ok(engine) => (engine, None),
+        Err(reason) => {
+            (interpreter(), Some(format!("the interpreter runs instead of the translator: {reason}")))
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn translator(harts: usize) -> Result<Box<dyn Engine>, String> {
+    match translator::Translator::new(harts, translator::Options::default()) {
+        Ok(engine) => Ok(Box::new(engine)),
+        Err(refused) => Err(refused.to_string()),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn translator(_harts: usize) -> Result<Box<dyn Engine>, String> {
+    Err("it translates to x86-64 only".to_owned())
 }
 
 /// What the main file comes to.

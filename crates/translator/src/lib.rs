@@ -9,6 +9,7 @@
 //! what), [`emit::trampoline`] (in and out of the cache), [`cache`] (executable memory), [`space`] (what host code sees
 //! of one translation context), [`store`] (which blocks there are), [`engine`] (the dispatcher).
 
+#![cfg(target_arch = "x86_64")]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,5 +1,7 @@
 //! The translator against the interpreter: random programs leave the same state at every instruction count.
 
+#![cfg(target_arch = "x86_64")]
+
 use isa::asm::Asm;
 use isa::csr;
 use isa::reg::Reg;

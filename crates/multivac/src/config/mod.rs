@@ -204,7 +204,7 @@ impl Default for Config {
                 command: Vec::new(),
                 max_time_ns: None,
                 max_instructions: None,
-                engine: EngineKind::Interp,
+                engine: EngineKind::Translate,
             },
         }
     }

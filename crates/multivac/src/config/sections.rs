@@ -264,12 +264,6 @@ fn run(config: &mut Config, reader: &Reader<'_>) {
         && let Some(engine) = found.word(&ENGINE)
     {
         config.run.engine = engine;
-        if engine == EngineKind::Translate {
-            found.problem(
-                "`engine = \"translate\"` is not supported yet by this version",
-                "`interp` is the engine",
-            );
-        }
     }
 }
 

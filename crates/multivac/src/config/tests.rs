@@ -92,7 +92,6 @@ fn what_is_not_built_yet_says_so() {
         "schema = 1\n[[node]]\n[[node]]\n",
         "schema = 1\n[[node]]\nboot = \"fork\"\n",
         "schema = 1\n[output]\npcap = [\"n0\"]\n",
-        "schema = 1\n[run]\nengine = \"translate\"\n",
     ] {
         let found = refused(text);
         assert!(found.contains("not supported yet by this version"), "{text}: {found}");

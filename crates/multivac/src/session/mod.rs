@@ -5,7 +5,7 @@ mod host;
 mod report;
 mod terminal;
 
-use crate::config::{Boot, Config, DiskMode, Elf, Entry, Kernel, Mmu, Timing, canonical};
+use crate::config::{Boot, Config, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Timing, canonical};
 use crate::exit::{Exit, Failure};
 use cluster::boot::{self, BootError, Booted, Devices, Hardware, Payload, Start};
 use cluster::control::Command;
@@ -48,6 +48,9 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     let started = Instant::now();
     let booted = boot(config)?;
     let kind = booted.kind;
+    if let Some(note) = &booted.note {
+        eprintln!("note: {note}");
+    }
     let bounds = Bounds { time_ns: config.run.max_time_ns, instructions: config.run.max_instructions };
     let mut cluster = Cluster::new(booted, bounds);
     if !config.run.command.is_empty() {
@@ -110,6 +113,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
         software_tlb: node.mmu == Mmu::Software,
         timing: (node.timing == Timing::Modelled).then(Costs::default),
         seed: config.seed,
+        translate: config.run.engine == EngineKind::Translate && node.timing == Timing::Flat,
     };
     let memory = node.memory_bytes;
     let devices = devices(config)?;

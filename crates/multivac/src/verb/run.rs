@@ -132,13 +132,6 @@ impl Args {
             config.run.command = self.command;
         }
         config.apply_sets(&self.sets)?;
-        if config.run.engine == EngineKind::Translate {
-            return Err(Failure::new(
-                Exit::Usage,
-                "the engine `translate` is not supported yet by this version",
-                "leave --engine out: the interpreter runs everything",
-            ));
-        }
         Ok(config)
     }
 
