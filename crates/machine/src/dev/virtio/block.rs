@@ -347,6 +347,16 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_is_asked_to_notify_also_when_the_bound_is_met_exactly() {
+        let disk = MemoryDisk::new(vec![5; 1 << 20]);
+        let mut driver = Driver::start(Peripheral::Block(Block::new(Box::new(disk), "")), 0);
+        for done in 1..=3 {
+            driver.offer(0, &[Out(&header(request::IN, 0)), In(1 << 20), In(1)]);
+            assert_eq!(driver.used(0).len(), done);
+        }
+    }
+
+    #[test]
     fn a_chain_without_header_or_status_needs_a_reset() {
         for buffers in [&[Out(&[0; 15]), In(1)][..], &[Out(&[0; 16])], &[In(513)]] {
             let mut driver = driver();

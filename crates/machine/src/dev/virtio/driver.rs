@@ -38,6 +38,7 @@ pub(super) struct Driver {
     next_buffer: u64,
     next_descriptor: Vec<u64>,
     available: Vec<u16>,
+    event_index: bool,
 }
 
 impl Driver {
@@ -51,7 +52,7 @@ impl Driver {
     /// Resets the device and sets it up with empty rings.
     pub(super) fn restart(&mut self, features: u64) {
         self.set(0x70, 0);
-        self.negotiate(features | feature::VERSION_1);
+        self.negotiate(features | feature::VERSION_1 | feature::EVENT_INDEX);
         let queues = self.available.len();
         self.board.ram.write(RINGS, &vec![0; queues * 0x4000]).unwrap();
         self.next_buffer = BUFFERS;
@@ -77,11 +78,12 @@ impl Driver {
         board.ram = Ram::new(8 << 20).unwrap();
         let slot = Mmio::new(1, Some(peripheral));
         let (next_descriptor, available) = (vec![0; queues], vec![0; queues]);
-        Driver { slot, board, next_buffer: BUFFERS, next_descriptor, available }
+        Driver { slot, board, next_buffer: BUFFERS, next_descriptor, available, event_index: false }
     }
 
     /// Goes up to `FEATURES_OK`.
     pub(super) fn negotiate(&mut self, features: u64) {
+        self.event_index = features & feature::EVENT_INDEX != 0;
         self.set(0x70, 1);
         self.set(0x70, 3);
         for (select, half) in [(0, features & 0xffff_ffff), (1, features >> 32)] {
@@ -141,7 +143,8 @@ impl Driver {
         self.board.lines.sources & 2 != 0
     }
 
-    /// Offers a chain of consecutive buffers and notifies the device; returns where the first one lies.
+    /// Offers a chain of consecutive buffers and notifies the device if it asks for that; returns where the first
+    /// buffer lies.
     pub(super) fn offer(&mut self, queue: usize, buffers: &[Buffer<'_>]) -> u64 {
         let start = self.next_buffer;
         let rings = RINGS + queue as u64 * RING_STRIDE;
@@ -167,9 +170,13 @@ impl Driver {
         self.next_buffer += 64;
         let slot = u64::from(self.available[queue]) % SIZE;
         self.board.ram.write(rings + 0x1004 + 2 * slot, &head.to_le_bytes()[..2]).unwrap();
+        let event = self.board.ram.load(rings + 0x2004 + 8 * SIZE, 2).unwrap();
+        let wanted = !self.event_index || event == u64::from(self.available[queue]);
         self.available[queue] += 1;
         self.board.ram.write(rings + 0x1002, &self.available[queue].to_le_bytes()).unwrap();
-        self.set(0x50, queue as u64);
+        if wanted {
+            self.set(0x50, queue as u64);
+        }
         start
     }
 
@@ -196,6 +203,8 @@ impl Driver {
     pub(super) fn rewind(&mut self, queue: usize, used: u16) {
         self.available[queue] = used - 1;
         let index = self.available[queue].to_le_bytes();
-        self.board.ram.write(RINGS + queue as u64 * RING_STRIDE + 0x1002, &index).unwrap();
+        let rings = RINGS + queue as u64 * RING_STRIDE;
+        self.board.ram.write(rings + 0x1002, &index).unwrap();
+        self.board.ram.write(rings + 0x2004 + 8 * SIZE, &index).unwrap();
     }
 }

@@ -110,8 +110,10 @@ impl<'a> Service<'a> {
 
     /// Takes the next chain; none when there is none or the bound is reached.
     pub fn pop(&mut self) -> Result<Option<Chain>, Violation> {
-        if self.descriptors_left == 0 || self.bytes_left == 0 {
-            self.more = self.queue.has_available(self.ram)?;
+        // Without anything available the queue is popped all the same, so that it asks to be notified.
+        let spent = self.descriptors_left == 0 || self.bytes_left == 0;
+        if spent && self.queue.has_available(self.ram)? {
+            self.more = true;
             return Ok(None);
         }
         let chain = self.queue.pop(self.ram)?;
