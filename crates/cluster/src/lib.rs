@@ -7,6 +7,7 @@ pub mod boot;
 pub mod control;
 pub mod disk;
 pub mod job;
+mod lockstep;
 pub mod run;
 pub mod share;
 pub mod telemetry;

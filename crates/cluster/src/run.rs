@@ -6,6 +6,7 @@
 use crate::boot::Booted;
 use crate::control::{Command, Ended};
 use crate::job::{Job, Step, Stream};
+use crate::lockstep::Shadow;
 use crate::telemetry::Telemetry;
 use machine::dev::virtio::console::{CONSOLE_PORT, CONTROL_PORT};
 use machine::load::elf::Symbols;
@@ -34,6 +35,8 @@ pub enum End {
     Instructions,
     /// Every hart sleeps and nothing is due, inside or outside.
     Deadlock,
+    /// The two engines of a run in lock step differ.
+    Diverged,
     /// The outside ended it, with a status of its own.
     Left(u8),
     /// The command that the run was for ended.
@@ -102,6 +105,8 @@ impl Host for Recorder {
 /// A cluster of one node, and its run.
 pub struct Cluster {
     node: Node,
+    /// The same node on the other engine, run beside it and compared.
+    shadow: Option<Shadow>,
     symbols: Symbols,
     bounds: Bounds,
     job: Option<Job>,
@@ -116,6 +121,7 @@ impl Cluster {
     pub fn new(booted: Booted, bounds: Bounds) -> Cluster {
         Cluster {
             node: booted.node,
+            shadow: None,
             symbols: booted.symbols,
             bounds,
             job: None,
@@ -128,6 +134,16 @@ impl Cluster {
     /// Makes the run one for a command: it ends when the command does.
     pub fn set_command(&mut self, command: Command) {
         self.job = Some(Job::new(command));
+    }
+
+    /// Runs the same node on another engine beside it and compares their states every `every` instructions.
+    pub fn set_shadow(&mut self, booted: Booted, every: u64) {
+        self.shadow = Some(Shadow::new(booted.node, every));
+    }
+
+    /// How the two engines came to differ, after [`End::Diverged`].
+    pub fn divergence(&self) -> Option<&str> {
+        self.shadow.as_ref().and_then(Shadow::divergence)
     }
 
     /// The node.
@@ -165,7 +181,7 @@ impl Cluster {
                 return End::Deadlock;
             }
             self.feed();
-            let pause = self.epoch();
+            let Some(pause) = self.epoch() else { return End::Diverged };
             self.deliver(host);
             if let Some(end) = self.exchange(host) {
                 return end;
@@ -214,8 +230,8 @@ impl Cluster {
         Some(bytes.chunks(4).map(word).collect())
     }
 
-    /// Runs to the end of this epoch, or less.
-    fn epoch(&mut self) -> Pause {
+    /// Runs to the end of this epoch, or less; `None` when the shadow differs.
+    fn epoch(&mut self) -> Option<Pause> {
         let clock = self.node.clock();
         let cycle_of = |ns: u64| clock.cycle_of_ps(ns.saturating_mul(1000));
         let epoch_cycles = cycle_of(EPOCH_NS).max(1);
@@ -224,7 +240,10 @@ impl Cluster {
             instructions: self.bounds.instructions.unwrap_or(u64::MAX),
             cycle: self.bounds.time_ns.map_or(next, |limit| next.min(cycle_of(limit))),
         };
-        self.node.run(limits)
+        match &mut self.shadow {
+            Some(shadow) => shadow.run(&mut self.node, limits),
+            None => Some(self.node.run(limits)),
+        }
     }
 
     /// Gives the console as much input as it takes: the virtio console where the guest has it open, else the
@@ -233,22 +252,21 @@ impl Cluster {
         if self.pending.is_empty() {
             return;
         }
-        let bus = &mut self.node.bus;
-        let taken = match bus.console() {
-            Some(console) if console.is_open(CONSOLE_PORT) => console.push_input(CONSOLE_PORT, &self.pending),
-            _ => match &mut bus.uart {
-                Some(uart) => uart.push_input(&self.pending, &mut bus.lines),
-                None => self.pending.len(),
-            },
-        };
+        let taken = push_console(&mut self.node, &self.pending);
+        if let Some(shadow) = &mut self.shadow {
+            push_console(&mut shadow.node, &self.pending);
+        }
         self.pending.drain(..taken);
-        bus.settle();
     }
 
     /// Carries the control channel: what the guest sent to the job, and the job's answer; tells when it is over.
     fn exchange(&mut self, host: &mut dyn Host) -> Option<End> {
         let console = self.node.bus.console()?;
+        let mut shadow = self.shadow.as_mut().and_then(|shadow| shadow.node.bus.console());
         let bytes = console.take_output(CONTROL_PORT);
+        if let Some(shadow) = &mut shadow {
+            shadow.take_output(CONTROL_PORT);
+        }
         let job = self.job.as_mut()?;
         let mut end = None;
         for step in job.receive(&bytes) {
@@ -263,15 +281,20 @@ impl Cluster {
                 Step::Lost(reason) => end = end.or(Some(End::JobLost(reason))),
             }
         }
-        job.send(|bytes| console.push_input(CONTROL_PORT, bytes));
+        job.send(|bytes| {
+            if let Some(shadow) = &mut shadow {
+                shadow.push_input(CONTROL_PORT, bytes);
+            }
+            console.push_input(CONTROL_PORT, bytes)
+        });
         end
     }
 
     /// Takes what the guest wrote.
     fn deliver(&mut self, host: &mut dyn Host) {
-        let mut bytes = self.node.take_console();
-        if let Some(console) = self.node.bus.console() {
-            bytes.append(&mut console.take_output(CONSOLE_PORT));
+        let bytes = take_console(&mut self.node);
+        if let Some(shadow) = &mut self.shadow {
+            take_console(&mut shadow.node);
         }
         if !bytes.is_empty() {
             self.output.update(&bytes);
@@ -279,4 +302,27 @@ impl Cluster {
             host.console(&bytes);
         }
     }
+}
+
+/// Gives the console as much of `input` as it takes.
+fn push_console(node: &mut Node, input: &[u8]) -> usize {
+    let bus = &mut node.bus;
+    let taken = match bus.console() {
+        Some(console) if console.is_open(CONSOLE_PORT) => console.push_input(CONSOLE_PORT, input),
+        _ => match &mut bus.uart {
+            Some(uart) => uart.push_input(input, &mut bus.lines),
+            None => input.len(),
+        },
+    };
+    bus.settle();
+    taken
+}
+
+/// What the guest wrote to its consoles.
+fn take_console(node: &mut Node) -> Vec<u8> {
+    let mut bytes = node.take_console();
+    if let Some(console) = node.bus.console() {
+        bytes.append(&mut console.take_output(CONSOLE_PORT));
+    }
+    bytes
 }

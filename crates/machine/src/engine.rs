@@ -38,4 +38,9 @@ pub trait Engine: Send {
 
     /// Drops everything cached: the node was restored or replaced.
     fn forget(&mut self);
+
+    /// What the engine made of the code at virtual address `pc`, for a person: guest and host instructions.
+    fn explain(&self, _pc: u64) -> Option<String> {
+        None
+    }
 }

@@ -10,6 +10,8 @@ use crate::state::{Source, State, StateError};
 use crate::state_fields;
 use crate::stats::HartStats;
 
+pub use isa::reg::{F_NAMES, X_NAMES};
+
 /// Whether a hart executes, and if not, what wakes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
@@ -220,6 +222,11 @@ macro_rules! csr_file {
             fn default() -> Csrs {
                 Csrs { $($name: $reset,)* }
             }
+        }
+
+        impl Csrs {
+            /// The registers' names, in the order in which they are saved, a word each.
+            pub const NAMES: &[&str] = &[$(stringify!($name),)*];
         }
 
         $crate::state_fields!(Csrs { $($name),* });

@@ -135,6 +135,11 @@ impl Node {
         self.engine.name()
     }
 
+    /// What the engine made of the code at virtual address `pc`; see [`Engine::explain`].
+    pub fn explain(&self, pc: u64) -> Option<String> {
+        self.engine.explain(pc)
+    }
+
     /// Instructions retired by all harts.
     pub fn retired(&self) -> u64 {
         self.harts.iter().map(|hart| hart.retired).sum()

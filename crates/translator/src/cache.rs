@@ -64,4 +64,10 @@ impl CodeMemory {
     pub(crate) fn truncate(&mut self, keep: usize) {
         self.used = keep;
     }
+
+    /// The code of `length` bytes at `address`, for disassembly.
+    pub(crate) fn bytes(&self, address: u64, length: usize) -> &[u8] {
+        let start = (address as usize).saturating_sub(self.executable.as_ptr() as usize).min(self.capacity());
+        &self.executable[start..(start + length).min(self.capacity())]
+    }
 }

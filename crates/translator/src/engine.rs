@@ -4,8 +4,9 @@ use crate::block;
 use crate::cache::CodeMemory;
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
+use crate::explain;
 use crate::space::Space;
-use crate::store::Store;
+use crate::store::{Block, Store};
 use machine::core::Core;
 use machine::engine::{Engine, Exit};
 use machine::interp::{Context, Interpreter};
@@ -187,6 +188,11 @@ impl Engine for Translator {
         }
     }
 
+    fn explain(&self, pc: u64) -> Option<String> {
+        let block = self.parts.store.block_around(pc)?;
+        Some(explain::block(block, self.parts.code.bytes(block.entry, block.bytes)))
+    }
+
     fn forget(&mut self) {
         self.parts.interpreter.forget();
         self.parts.clear();
@@ -290,7 +296,8 @@ impl Parts {
                     core.bus.ram.mark_code(RAM_BASE + offset);
                     self.counters.translated += 1;
                     self.counters.translated_instructions += insts.len() as u64;
-                    return Some(self.store.add(offset, va, entry as u64, &emitted.sites, &emitted.stubs));
+                    let block = Block::new(offset, va, insts, entry as u64, emitted.code.len());
+                    return Some(self.store.add(block, &emitted.sites, &emitted.stubs));
                 }
             }
             self.clear();

@@ -22,6 +22,7 @@ mod block;
 mod cache;
 mod emit;
 mod engine;
+mod explain;
 mod lower;
 mod runtime;
 mod space;

@@ -21,12 +21,26 @@ pub(crate) struct Site {
 pub(crate) struct Block {
     /// Address of its code.
     pub(crate) entry: u64,
+    /// Bytes of its code.
+    pub(crate) bytes: usize,
     /// Its first instruction's virtual address.
     pub(crate) va: u64,
     /// Byte offset in memory of its first instruction.
-    pub(crate) offset: u64,
+    offset: u64,
+    /// Bytes of its guest code.
+    guest_bytes: u64,
+    /// Its guest code as fetched.
+    pub(crate) insts: Box<[Inst]>,
     /// Slots of other blocks linked to it.
     incoming: Vec<u32>,
+}
+
+impl Block {
+    /// A block of `insts` at byte `offset` of memory, whose code lies at `entry`.
+    pub(crate) fn new(offset: u64, va: u64, insts: Vec<Inst>, entry: u64, bytes: usize) -> Block {
+        let guest_bytes = insts.iter().map(|inst| u64::from(inst.len)).sum();
+        Block { entry, bytes, va, offset, guest_bytes, insts: insts.into(), incoming: Vec::new() }
+    }
 }
 
 /// Blocks, links and sites.
@@ -99,17 +113,22 @@ impl Store {
         &self.blocks[id]
     }
 
+    /// The latest block with an instruction at virtual address `va`.
+    pub(crate) fn block_around(&self, va: u64) -> Option<&Block> {
+        self.blocks.iter().rev().find(|block| va.wrapping_sub(block.va) < block.guest_bytes)
+    }
+
     /// Adds a block with its sites and the addresses of its slots' stubs.
-    pub(crate) fn add(&mut self, offset: u64, va: u64, entry: u64, sites: &[Site], stubs: &[u64]) -> usize {
+    pub(crate) fn add(&mut self, block: Block, sites: &[Site], stubs: &[u64]) -> usize {
         let id = self.blocks.len();
         self.sites.extend_from_slice(sites);
         for &stub in stubs {
             self.slots[self.stubs.len()] = stub;
             self.stubs.push(stub);
         }
-        self.blocks.push(Block { entry, va, offset, incoming: Vec::new() });
-        self.by_place.insert((offset, va), id);
-        self.by_page.entry(offset >> 12).or_default().push(id);
+        self.by_place.insert((block.offset, block.va), id);
+        self.by_page.entry(block.offset >> 12).or_default().push(id);
+        self.blocks.push(block);
         id
     }
 

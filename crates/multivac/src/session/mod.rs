@@ -32,6 +32,8 @@ pub(crate) struct Manner {
     pub(crate) quiet: bool,
     /// Say more: counters of each hart.
     pub(crate) verbose: bool,
+    /// Run the other engine beside and compare every so many instructions.
+    pub(crate) lockstep: Option<u64>,
 }
 
 /// Runs a configuration to its end and reports.
@@ -55,6 +57,11 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     let mut cluster = Cluster::new(booted, bounds);
     if !config.run.command.is_empty() {
         cluster.set_command(Command { argv: config.run.command.clone(), ..Command::default() });
+    }
+    if let Some(every) = manner.lockstep {
+        let mut oracle = config.clone();
+        oracle.run.engine = EngineKind::Interp;
+        cluster.set_shadow(boot(&oracle)?, every);
     }
     let mut host = host::attach(config, manner)?;
     let cpu_before = cpu_seconds();
@@ -82,6 +89,9 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
         engine: cluster.node().engine_name(),
     };
     report.print(manner, !config.run.command.is_empty());
+    if let Some(text) = cluster.divergence() {
+        return Err(Failure::new(Exit::Divergence, text, "this is a defect of Multivac; please report it"));
+    }
     signature?;
     Ok(exit)
 }
@@ -92,6 +102,7 @@ fn exit_of(end: &End, command: bool) -> Exit {
         End::Halted(_) if command => Exit::GuestFailed,
         End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) => Exit::Ok,
         End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::JobLost(_) => Exit::GuestFailed,
+        End::Diverged => Exit::Divergence,
         End::Time | End::Instructions => Exit::TimeOut,
         End::Left(status) => Exit::Guest(status),
         End::Job(ended) => Exit::Guest(ended.exit_status()),

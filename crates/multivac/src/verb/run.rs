@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// What executes instructions.
     #[arg(long, value_enum)]
     engine: Option<EngineKind>,
+    /// Run both engines side by side and compare their states every COUNT instructions; exit code 7 where they
+    /// differ.
+    #[arg(long, value_name = "COUNT", value_parser = units::count, conflicts_with = "engine")]
+    lockstep: Option<u64>,
     /// Host threads; one node runs on one.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -108,7 +112,8 @@ fn memory(text: &str) -> Result<u64, String> {
 impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let manner = Manner { json: self.json, quiet: self.quiet, verbose: self.verbose };
+        let manner =
+            Manner { json: self.json, quiet: self.quiet, verbose: self.verbose, lockstep: self.lockstep };
         let config = self.resolve()?;
         session::run(&config, manner)
     }
