@@ -1,6 +1,200 @@
-//! The tour's entries of this chapter.
+//! The tour's entries on interconnection networks: shapes, switching, what load and failures do.
+
+mod load;
+mod shapes;
+mod switching;
 
 use super::Entry;
 
 /// The chapter's concepts.
-pub(super) const ENTRIES: &[Entry] = &[];
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "topologies",
+        title: (
+            "Topologies side by side, and their diameters",
+            "Le topologie a confronto, e i loro diametri",
+        ),
+        means: "Links are what a network costs; diameter, bisection and what failures do are what they buy.",
+        file: "crates/fabric/src/analysis/mod.rs",
+        next: "multivac topology mesh:8x8 --svg mesh.svg",
+        run: shapes::all,
+    },
+    Entry {
+        name: "star",
+        title: ("Star: all on one switch", "Stella: tutti su uno switch"),
+        means: "Any two nodes are two links apart, and the switch is the end of all if it fails.",
+        file: "crates/fabric/src/topology/family.rs",
+        next: "multivac topology star:64",
+        run: shapes::star,
+    },
+    Entry {
+        name: "ring",
+        title: ("Ring: each node to two others", "Anello: ogni nodo a due altri"),
+        means: "No switch and two links a node, but the diameter grows with half the nodes.",
+        file: "crates/fabric/src/topology/family.rs",
+        next: "multivac traffic --topology ring:16 --sweep",
+        run: shapes::ring,
+    },
+    Entry {
+        name: "token-ring",
+        title: (
+            "Token ring: who holds the token transmits",
+            "Anello con gettone: chi ha il gettone trasmette",
+        ),
+        means: "Nobody collides, and everybody waits for the token even when nobody else sends.",
+        file: "crates/fabric/src/token_ring.rs",
+        next: "multivac traffic --topology token-ring:16 --rate 0.02",
+        run: shapes::token_ring,
+    },
+    Entry {
+        name: "tree",
+        title: (
+            "Tree: computers at the leaves, switches above",
+            "Albero: computer alle foglie, switch sopra",
+        ),
+        means: "Few links, and the two at the root carry half of everything.",
+        file: "crates/fabric/src/routing/tree.rs",
+        next: "multivac traffic --topology tree:2:4 --sweep",
+        run: shapes::tree,
+    },
+    Entry {
+        name: "fat-tree",
+        title: (
+            "Fat tree: as many links up as down",
+            "Albero grasso: tanti collegamenti in su quanti in giù",
+        ),
+        means: "The tree's bottleneck is gone: every level carries as much as the leaves send.",
+        file: "crates/fabric/src/routing/tree.rs",
+        next: "multivac traffic --topology fattree:4:2 --sweep",
+        run: shapes::fat_tree,
+    },
+    Entry {
+        name: "grid",
+        title: ("Grid, mesh", "Griglia, maglia"),
+        means: "Regular and scalable; the diameter grows as the square root of the nodes.",
+        file: "crates/fabric/src/routing/grid.rs",
+        next: "multivac topology grid:16x16",
+        run: shapes::grid,
+    },
+    Entry {
+        name: "double-torus",
+        title: ("Double torus: a grid with joined edges", "Doppio toro: griglia con i bordi uniti"),
+        means: "Joining the edges halves the diameter and doubles the bisection of the grid.",
+        file: "crates/fabric/src/routing/grid.rs",
+        next: "multivac tour failures",
+        run: shapes::double_torus,
+    },
+    Entry {
+        name: "cube",
+        title: ("Cube: three dimensions, six neighbours", "Cubo: tre dimensioni, sei vicini"),
+        means: "A third dimension brings the same nodes closer together.",
+        file: "crates/fabric/src/topology/family.rs",
+        next: "multivac topology cube:4",
+        run: shapes::cube,
+    },
+    Entry {
+        name: "hypercube",
+        title: (
+            "Hypercube: dimension n+1 from two of dimension n",
+            "Ipercubo: dimensione n+1 da due di dimensione n",
+        ),
+        means: "Each doubling joins twins and adds one to the diameter, which is log2 of the nodes.",
+        file: "crates/fabric/src/topology/family.rs",
+        next: "multivac topology hypercube:6",
+        run: shapes::hypercube,
+    },
+    Entry {
+        name: "crossbar",
+        title: ("Crossbar", "Crossbar"),
+        means: "Everybody is one hop from everybody, at the price of a crosspoint for each pair.",
+        file: "crates/fabric/src/topology/family.rs",
+        next: "multivac topology crossbar:32",
+        run: shapes::crossbar,
+    },
+    Entry {
+        name: "dragonfly",
+        title: ("Dragonfly: groups joined by long links", "Dragonfly: gruppi uniti da collegamenti lunghi"),
+        means: "Three hops reach everybody; a bad pattern needs detours by way of other groups.",
+        file: "crates/fabric/src/routing/dragonfly.rs",
+        next: "multivac traffic --topology dragonfly:2:4:2 --routing ugal --pattern tornado --sweep",
+        run: shapes::dragonfly,
+    },
+    Entry {
+        name: "store-and-forward",
+        title: ("Store-and-forward packet switching", "Commutazione di pacchetto store-and-forward"),
+        means: "Each router has the whole packet before it sends the first flit on: latency grows along the path.",
+        file: "crates/fabric/src/flit/step.rs",
+        next: "multivac traffic --switching store-and-forward --rate 0.1",
+        run: switching::store_and_forward,
+    },
+    Entry {
+        name: "cut-through",
+        title: ("Virtual cut-through", "Virtual cut-through"),
+        means: "Flits move on as they come, but only towards a buffer that could hold the packet.",
+        file: "crates/fabric/src/flit/allocate.rs",
+        next: "multivac traffic --switching cut-through --sweep",
+        run: switching::cut_through,
+    },
+    Entry {
+        name: "wormhole",
+        title: ("Wormhole routing", "Wormhole routing"),
+        means: "The head draws the flits behind it through routers that never hold the whole packet.",
+        file: "crates/fabric/src/flit/mod.rs",
+        next: "multivac traffic --buffer-flits 2 --packet-flits 32 --sweep",
+        run: switching::wormhole,
+    },
+    Entry {
+        name: "circuit-switching",
+        title: ("Circuit switching", "Commutazione di circuito"),
+        means: "The set-up goes there and back before a bit of data moves; then nothing delays it.",
+        file: "crates/fabric/src/circuit.rs",
+        next: "multivac traffic --switching circuit --packet-flits 256 --rate 0.2",
+        run: switching::circuit,
+    },
+    Entry {
+        name: "switching",
+        title: (
+            "The same message by four switching schemes",
+            "Lo stesso messaggio con quattro schemi di switching",
+        ),
+        means: "Long paths punish storing, short messages punish setting up.",
+        file: "crates/fabric/src/config.rs",
+        next: "multivac tour circuit-switching",
+        run: switching::side_by_side,
+    },
+    Entry {
+        name: "deadlock",
+        title: ("A deadlock that the check refuses", "Uno stallo che il controllo rifiuta"),
+        means: "Packets that all go round the same way wait for each other; two classes of channels break the circle.",
+        file: "crates/fabric/src/deadlock/mod.rs",
+        next: "multivac traffic --topology ring:8 --vcs 1 --rate 0.1",
+        run: load::deadlock,
+    },
+    Entry {
+        name: "saturation",
+        title: ("Saturation: latency against load", "Saturazione: latenza e carico"),
+        means: "Latency hardly moves until a channel is full, and then there is none to speak of.",
+        file: "crates/fabric/src/traffic/sweep.rs",
+        next: "multivac traffic --topology torus:8x8 --sweep --svg torus.svg",
+        run: load::saturation,
+    },
+    Entry {
+        name: "failures",
+        title: (
+            "The torus after failed links, against the mesh",
+            "Il toro dopo guasti dei collegamenti, e la maglia",
+        ),
+        means: "The torus stays whole where two failures part the mesh, and its diameter grows less.",
+        file: "crates/fabric/src/analysis/failures.rs",
+        next: "multivac topology torus:8x8 --failed 4",
+        run: load::failures,
+    },
+    Entry {
+        name: "priority",
+        title: ("Priority classes in the routers", "Classi di priorità nei router"),
+        means: "Arbiters serve the high class first, and its own channels keep it from waiting behind the low one.",
+        file: "crates/fabric/src/flit/allocate.rs",
+        next: "multivac traffic --rate 0.35",
+        run: load::priority,
+    },
+];
