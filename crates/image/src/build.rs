@@ -1,6 +1,9 @@
 //! Makes an image: chooses packages, fetches them, unpacks them, writes the bundle.
 
+mod configure;
 mod root;
+
+pub use configure::{Configuration, apply};
 
 use crate::archive::{cpio, squashfs};
 use crate::bundle::{INITRAMFS, KERNEL, MANIFEST, ROOT};
@@ -22,11 +25,13 @@ use std::path::{Path, PathBuf};
 /// Changes whenever the same packages give a different bundle.
 const FORMAT: u32 = 1;
 const SUITE: &str = "trixie";
-const INDEX: &str = "main/binary-riscv64/Packages.xz";
+/// The package index, in the forms that it may come in, the smallest first.
+const INDICES: [&str; 3] = ["Packages.xz", "Packages.gz", "Packages"];
+const INDEX_FOLDER: &str = "main/binary-riscv64";
 const KERNEL_PACKAGE: &str = "linux-image-riscv64";
 const RESCUE_PACKAGE: &str = "busybox-static";
 /// In every image, besides Debian's essential packages.
-const DEFAULT_PACKAGES: [&str; 5] = ["busybox", "iproute2", "kmod", "netbase", "procps"];
+const DEFAULT_PACKAGES: [&str; 7] = ["busybox", "iproute2", "kmod", "mount", "netbase", "passwd", "procps"];
 /// No package index is larger, uncompressed.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
 
@@ -43,6 +48,19 @@ pub struct Recipe {
     pub keyring: Option<PathBuf>,
     /// The image's name.
     pub name: String,
+    /// Let the packages' scripts configure them, in a guest.
+    pub configure: bool,
+}
+
+/// What came of a build.
+#[derive(Debug)]
+pub enum Built {
+    /// The store had it.
+    Unchanged(Bundle),
+    /// It is made.
+    New(Bundle),
+    /// It is unpacked, and needs a guest to go on.
+    Unpacked(Box<Configuration>),
 }
 
 impl Recipe {
@@ -52,15 +70,10 @@ impl Recipe {
     }
 }
 
-/// Makes the image that a recipe describes, or finds that the store has it. Returns it and whether it
-/// was there.
+/// Makes the image that a recipe describes, or finds that the store has it.
 ///
 /// Errors: any [`ImageError`]; the store's images are then as they were.
-pub fn build(
-    recipe: &Recipe,
-    store: &Store,
-    progress: &mut dyn Progress,
-) -> Result<(Bundle, bool), ImageError> {
+pub fn build(recipe: &Recipe, store: &Store, progress: &mut dyn Progress) -> Result<Built, ImageError> {
     check_name(&recipe.name)?;
     if !["debian:13", "debian:trixie"].contains(&recipe.distribution.as_str()) {
         return Err(ImageError::UnknownDistribution(recipe.distribution.clone()));
@@ -69,20 +82,22 @@ pub fn build(
     let keys = keyring::trusted(recipe.keyring.as_deref())?;
     let fetcher = Fetcher::new(mirror, store.cache());
     let (release, text) = fetch_index(&fetcher, &keys, progress)?;
-    let index_name = format!("dists/{SUITE}/{INDEX}");
     let index =
-        Index::parse(&text).map_err(|reason| ImageError::malformed(fetcher.address(&index_name), reason))?;
+        Index::parse(&text).map_err(|reason| ImageError::malformed(fetcher.address(INDEX_FOLDER), reason))?;
     let plan = Plan::choose(&index, &recipe.packages)?;
     let manifest = plan.manifest(&release);
-    if let Some(bundle) = store.bundle(manifest.key) {
-        drop(bundle);
-        return Ok((store.point(&recipe.name, manifest.key)?, true));
+    let key = configure::key_of(recipe, manifest.key);
+    if store.bundle(key).is_some() {
+        return Ok(Built::Unchanged(store.point(&recipe.name, key)?));
     }
     let debs = fetch_packages(&fetcher, &plan, progress)?;
     let work = store.workspace()?;
-    let key = manifest.key;
-    write_bundle(&plan, &debs, manifest, &work, progress)?;
-    Ok((store.publish(&recipe.name, key, work)?, false))
+    let (tree, spool) = write_bundle(&plan, &debs, manifest, &work, progress)?;
+    if !recipe.configure {
+        return Ok(Built::New(store.publish(&recipe.name, key, work)?));
+    }
+    let bundle = Bundle::open(work.dir())?;
+    Ok(Built::Unpacked(Box::new(Configuration { name: recipe.name.clone(), work, bundle, tree, spool })))
 }
 
 /// The packages of an image.
@@ -165,23 +180,24 @@ fn fetch_index(
         let reason = format!("it is of `{}`, not of `{SUITE}`", release.codename);
         return Err(ImageError::Mismatch { url, reason });
     }
-    let missing = || ImageError::malformed(&url, format!("no checksum of {INDEX}"));
-    let (bytes, sum) = release.file(INDEX).ok_or_else(missing)?;
+    let known = |name: &&str| release.file(&format!("{INDEX_FOLDER}/{name}")).is_some();
+    let missing = || ImageError::malformed(&url, format!("no checksum of {INDEX_FOLDER}/Packages"));
+    let name = INDICES.into_iter().find(known).ok_or_else(missing)?;
+    let (bytes, sum) = release.file(&format!("{INDEX_FOLDER}/{name}")).ok_or_else(missing)?;
     progress.phase("package index", bytes, true);
     // By its checksum first: the plain name changes under readers when the archive is updated.
-    let by_hash = format!("dists/{SUITE}/main/binary-riscv64/by-hash/SHA256/{sum}");
+    let by_hash = format!("dists/{SUITE}/{INDEX_FOLDER}/by-hash/SHA256/{sum}");
+    let plain = format!("dists/{SUITE}/{INDEX_FOLDER}/{name}");
     let place = fetcher
         .fetch(&by_hash, bytes, sum, progress)
-        .or_else(|_| fetcher.fetch(&format!("dists/{SUITE}/{INDEX}"), bytes, sum, progress))?;
+        .or_else(|_| fetcher.fetch(&plain, bytes, sum, progress))?;
     progress.done();
     let packed = std::fs::read(&place).map_err(ImageError::at(&place))?;
     let mut text = String::new();
-    let malformed = |reason: String| ImageError::malformed(fetcher.address(INDEX), reason);
-    let reader = decompress(&packed, INDEX).map_err(malformed)?;
-    reader
-        .take(INDEX_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|error| ImageError::malformed(fetcher.address(INDEX), error.to_string()))?;
+    let malformed = |reason: String| ImageError::malformed(fetcher.address(&plain), reason);
+    let reader = decompress(&packed, name).map_err(malformed)?;
+    let read = reader.take(INDEX_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|error| ImageError::malformed(fetcher.address(&plain), error.to_string()))?;
     Ok((release, text))
 }
 
@@ -229,10 +245,10 @@ struct Unpacked {
 fn write_bundle(
     plan: &Plan<'_, '_>,
     debs: &Debs,
-    mut manifest: Manifest,
+    manifest: Manifest,
     work: &Workspace,
     progress: &mut dyn Progress,
-) -> Result<(), ImageError> {
+) -> Result<(Tree, Spool), ImageError> {
     let scratch = work.dir().join("scratch");
     let file = File::options().read(true).write(true).create_new(true).open(&scratch);
     let mut spool = Spool::new(file.map_err(ImageError::at(&scratch))?);
@@ -260,6 +276,12 @@ fn write_bundle(
     progress.phase("writing the root", content_bytes(&root), true);
     squashfs::write(&root, &work.dir().join(ROOT), |bytes| progress.advance(bytes))?;
     progress.done();
+    describe(manifest, work)?;
+    Ok((root, spool))
+}
+
+/// Adds the files to a manifest, and writes it.
+fn describe(mut manifest: Manifest, work: &Workspace) -> Result<(), ImageError> {
     for name in [KERNEL, INITRAMFS, ROOT] {
         let path = work.dir().join(name);
         let bytes = std::fs::metadata(&path).map_err(ImageError::at(&path))?.len();

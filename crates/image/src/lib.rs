@@ -20,7 +20,7 @@ mod sha256;
 mod store;
 pub mod tree;
 
-pub use build::{Recipe, build};
+pub use build::{Built, Configuration, Recipe, apply, build};
 pub use bundle::{BootOptions, Bundle, Console};
 pub use error::ImageError;
 pub use manifest::{FileEntry, Manifest, PackageEntry};

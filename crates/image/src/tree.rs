@@ -229,6 +229,45 @@ impl Tree {
         Ok(())
     }
 
+    /// The entry of a path, taken as it is: no link is followed.
+    pub fn exact(&self, path: &[u8]) -> Option<&(Meta, Node)> {
+        self.nodes.get(path)
+    }
+
+    /// Puts an entry at a path, taken as it is, and replaces what is there. What was below a folder
+    /// goes when something else takes its place.
+    ///
+    /// Errors: a path that leaves the tree, or one below something that is no directory.
+    pub fn place(&mut self, path: &[u8], meta: Meta, node: Node) -> Result<(), String> {
+        if path.is_empty() || path == b"." {
+            return Ok(());
+        }
+        if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
+            return Err(format!("{}: not a plain path", String::from_utf8_lossy(path)));
+        }
+        self.make_parents(path)?;
+        if !matches!(node, Node::Directory) {
+            let mut below = path.to_vec();
+            below.push(b'/');
+            self.nodes.retain(|known, _| !known.starts_with(&below));
+        }
+        self.nodes.insert(path.to_vec(), (meta, node));
+        Ok(())
+    }
+
+    /// Removes every entry that `keep` refuses, and what is below it.
+    pub fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
+        self.nodes.retain(|path, _| keep(path));
+        // Parents come before their children, so one pass finds all that lost theirs.
+        let paths: Vec<Vec<u8>> = self.nodes.keys().cloned().collect();
+        for path in paths {
+            let parent = path.iter().rposition(|byte| *byte == b'/').map(|at| &path[..at]);
+            if parent.is_some_and(|parent| !self.nodes.contains_key(parent)) {
+                self.nodes.remove(&path);
+            }
+        }
+    }
+
     /// Removes an entry that has no children.
     pub fn remove(&mut self, path: &[u8]) {
         if let Ok(path) = self.resolve(path)
@@ -349,6 +388,20 @@ mod tests {
         tree.insert(b"d/x", Meta::root(0o644), file("")).expect("inserted");
         assert!(tree.insert(b"d", Meta::root(0o644), file("")).is_err());
         assert!(tree.insert(b"d/x/y", Meta::root(0o644), file("")).is_err());
+    }
+
+    #[test]
+    fn what_loses_its_folder_goes_too() {
+        let mut tree = Tree::new();
+        for path in [&b"a/x/y"[..], b"a-b", b"a.b/z", b"b"] {
+            tree.insert(path, Meta::root(0o644), file("")).expect("inserted");
+        }
+        tree.retain(|path| !matches!(path, b"a" | b"a-b"));
+        assert_eq!(text(&tree), ["a.b", "a.b/z", "b"]);
+        tree.place(b"a.b", Meta::root(0o644), file("")).expect("placed");
+        assert_eq!(text(&tree), ["a.b", "b"]);
+        assert!(tree.place(b"b/c", Meta::root(0o644), file("")).is_err());
+        assert!(tree.place(b"../c", Meta::root(0o644), file("")).is_err());
     }
 
     #[test]

@@ -37,10 +37,8 @@ pub fn verified(document: &str, keys: &[Key]) -> Result<String, String> {
 /// The text without dash escapes and blanks at line ends, and the armored signature.
 fn split(document: &str) -> Result<(String, &str), String> {
     let rest = document.strip_prefix(BEGIN_TEXT).ok_or("not a signed text")?;
-    let (_, rest) = rest
-        .split_once("\n\n")
-        .or_else(|| rest.split_once("\r\n\r\n"))
-        .ok_or("no end of the signed text's headers")?;
+    let blank = if rest.starts_with('\r') { "\r\n\r\n" } else { "\n\n" };
+    let (_, rest) = rest.split_once(blank).ok_or("no end of the signed text's headers")?;
     let end = format!("\n{BEGIN_SIGNATURE}");
     let at = rest.find(&end).ok_or("no signature behind the text")?;
     let lines = rest[..at].split('\n').map(|line| {
@@ -92,4 +90,69 @@ fn decode(line: &str, out: &mut Vec<u8>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::debian::keyring;
+
+    /// What GnuPG signed in every fixture.
+    const TEXT: &str = "Codename: trixie\nVersion: 13.7\n- a dashed line\ntrailing blanks";
+    const RSA: &str = include_str!("../../tests/fixtures/rsa.signed");
+    const RSA_KEY: &str = include_str!("../../tests/fixtures/rsa.asc");
+    const ED25519: &str = include_str!("../../tests/fixtures/ed25519.signed");
+    const ED25519_KEY: &str = include_str!("../../tests/fixtures/ed25519.asc");
+    const REVOKED_KEY: &str = include_str!("../../tests/fixtures/revoked.asc");
+    const LATE: &str = include_str!("../../tests/fixtures/expired-late.signed");
+    const EXPIRED_KEY: &str = include_str!("../../tests/fixtures/expired.asc");
+    const PROLONGED_KEY: &str = include_str!("../../tests/fixtures/prolonged.asc");
+    const SHA1: &str = include_str!("../../tests/fixtures/sha1.signed");
+
+    fn check(document: &str, keys: &[&str]) -> Result<String, String> {
+        let keys: Vec<Key> =
+            keys.iter().flat_map(|key| keyring::parse(key.as_bytes()).expect("a keyring")).collect();
+        verified(document, &keys)
+    }
+
+    #[test]
+    fn what_gnupg_signs_is_verified() {
+        assert_eq!(check(RSA, &[ED25519_KEY, RSA_KEY]).as_deref(), Ok(TEXT));
+        assert_eq!(check(ED25519, &[ED25519_KEY]).as_deref(), Ok(TEXT));
+        assert_eq!(check(LATE, &[PROLONGED_KEY]).as_deref(), Ok(TEXT));
+        assert_eq!(check(&RSA.replace('\n', "\r\n"), &[RSA_KEY]).as_deref(), Ok(TEXT));
+        assert_eq!(check(&format!("{RSA}\ntail"), &[RSA_KEY]).as_deref(), Ok(TEXT));
+    }
+
+    #[test]
+    fn what_must_not_be_believed_is_not() {
+        let error = |document: &str, key: &str| check(document, &[key]).expect_err("refused");
+        assert!(error(RSA, ED25519_KEY).contains("none of the keys known here"));
+        assert!(error(&RSA.replace("13.7", "13.8"), RSA_KEY).contains("is wrong"));
+        assert!(error(&ED25519.replace("13.7", "13.8"), ED25519_KEY).contains("is wrong"));
+        assert!(error(ED25519, REVOKED_KEY).contains("revoked"));
+        assert!(error(LATE, EXPIRED_KEY).contains("outside the life"));
+        assert!(error(SHA1, RSA_KEY).contains("hash algorithm 2"));
+        assert!(error(TEXT, RSA_KEY).contains("not a signed text"));
+    }
+
+    #[test]
+    fn hostile_documents_never_panic() {
+        let keys = keyring::parse(RSA_KEY.as_bytes()).expect("a keyring");
+        for end in 0..RSA.len() - 1 {
+            let _ = verified(&RSA[..end], &keys);
+        }
+        let binary = unarmored(RSA_KEY).expect("armor");
+        for at in 0..binary.len() {
+            let mut bad = binary.clone();
+            bad[at] ^= 0xff;
+            let _ = keyring::parse(&bad);
+            let _ = keyring::parse(&binary[..at]);
+        }
+    }
+
+    #[test]
+    fn the_built_in_key_reads() {
+        assert!(keyring::trusted(None).is_ok_and(|keys| !keys.is_empty()));
+    }
 }

@@ -73,22 +73,29 @@ impl<'a> Deb<'a> {
         let mut archive = tar::Archive::new(decoder(self.data)?);
         for entry in archive.entries().map_err(text)? {
             let mut entry = entry.map_err(text)?;
-            let path = entry.path_bytes().into_owned();
-            let path = path.strip_prefix(b".").unwrap_or(&path);
-            let clean = path.strip_suffix(b"/").unwrap_or(path);
-            shipped.push(if clean.is_empty() { b"/.".to_vec() } else { clean.to_vec() });
-            if clean.is_empty() || !wanted(clean) {
+            let clean = absolute(&entry.path_bytes());
+            shipped.push(if clean.is_empty() { b"/.".to_vec() } else { clean.clone() });
+            if clean.is_empty() || !wanted(&clean) {
                 continue;
             }
             let (meta, node) = node(&mut entry, tree, spool)?;
-            tree.insert(clean, meta, node)?;
+            tree.insert(&clean, meta, node)?;
         }
         Ok(shipped)
     }
 }
 
+/// `./usr/bin/` as `/usr/bin`, and the root as nothing.
+fn absolute(path: &[u8]) -> Vec<u8> {
+    let path =
+        path.strip_prefix(b".").filter(|rest| matches!(rest.first(), None | Some(b'/'))).unwrap_or(path);
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    if path.is_empty() { Vec::new() } else { [b"/", path].concat() }
+}
+
 /// What one tar entry becomes.
-fn node(
+pub(crate) fn node(
     entry: &mut tar::Entry<'_, impl Read>,
     tree: &Tree,
     spool: &mut Spool,

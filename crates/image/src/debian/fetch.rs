@@ -25,6 +25,7 @@ impl std::fmt::Debug for Fetcher {
 }
 
 const TRIES: u32 = 3;
+const ABSENT: &str = "the mirror does not have it";
 /// A release file is no larger than this.
 const UNSIZED_BYTES_MAX: u64 = 16 << 20;
 
@@ -91,16 +92,25 @@ impl Fetcher {
             progress.advance(bytes);
             return Ok(place);
         }
-        let mut tried = 0;
+        let left = file.metadata().map_err(ImageError::at(&part))?.len();
+        progress.advance(left.min(bytes));
+        // Tries that bring nothing more end it; one that was cut off is followed by the next at once.
+        let (mut in_vain, mut had) = (0, left);
         loop {
-            tried += 1;
-            match self.attempt(path, bytes, sum, &mut file, &part, progress) {
+            let failed = match self.attempt(path, bytes, sum, &mut file, &part, progress) {
                 Ok(()) => break,
-                Err(ImageError::Fetch { .. }) if tried < TRIES => {
-                    std::thread::sleep(Duration::from_millis(500 << tried));
-                }
-                Err(error) => return Err(error),
+                Err(error) => error,
+            };
+            let has = file.metadata().map_err(ImageError::at(&part))?.len();
+            let temporary = matches!(&failed, ImageError::Fetch { reason, .. } if !reason.contains(ABSENT));
+            in_vain = if has > had { 0 } else { in_vain + 1 };
+            if !temporary || in_vain == TRIES {
+                return Err(failed);
             }
+            if in_vain > 0 {
+                std::thread::sleep(Duration::from_millis(500 << in_vain));
+            }
+            had = has;
         }
         file.sync_data().map_err(ImageError::at(&part))?;
         fs::rename(&part, &place).map_err(ImageError::at(&place))?;
@@ -125,7 +135,6 @@ impl Fetcher {
                 file.set_len(0).map_err(ImageError::at(part))?;
                 (have, hasher) = (0, Hasher::new());
             }
-            progress.advance(have);
             let mut buffer = vec![0; 1 << 16];
             while have < bytes {
                 let n = match reader.read(&mut buffer) {
@@ -155,7 +164,13 @@ impl Fetcher {
         let address = self.mirror.address(path);
         match &self.mirror {
             Mirror::Folder(_) => {
-                let file = File::open(&address).map_err(|error| self.failed(path, &error.to_string()))?;
+                let file = match File::open(&address) {
+                    Ok(file) => file,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        return Err(self.failed(path, ABSENT));
+                    }
+                    Err(error) => return Err(self.failed(path, &error.to_string())),
+                };
                 Ok((0, Box::new(file)))
             }
             Mirror::Http(_) => {
@@ -172,7 +187,7 @@ impl Fetcher {
                 let start = match response.status().as_u16() {
                     200 => 0,
                     206 => offset,
-                    404 => return Err(self.failed(path, "the mirror does not have it (404)")),
+                    404 => return Err(self.failed(path, ABSENT)),
                     other => return Err(self.failed(path, &format!("the mirror answers {other}"))),
                 };
                 Ok((start, Box::new(response.into_body().into_reader())))

@@ -4,7 +4,7 @@ mod progress;
 
 use crate::exit::{Exit, Failure};
 use image::debian::mirror::Mirror;
-use image::{ImageError, Recipe, Store};
+use image::{Built, ImageError, Recipe, Store};
 use progress::Bars;
 use serde_json::json;
 use std::path::PathBuf;
@@ -89,13 +89,17 @@ impl Build {
             mirror: self.mirror.as_deref().map(Mirror::parse),
             keyring: self.keyring,
             name,
+            configure: false,
         };
         let mut bars = Bars::new();
         let built = image::build(&recipe, store, &mut bars);
         drop(bars);
-        let (bundle, was_there) = built.map_err(|error| failure(&error))?;
+        let (bundle, what) = match built.map_err(|error| failure(&error))? {
+            Built::Unchanged(bundle) => (bundle, "unchanged"),
+            Built::New(bundle) => (bundle, "built"),
+            Built::Unpacked(_) => unreachable!("it was not to be configured"),
+        };
         let manifest = bundle.manifest();
-        let what = if was_there { "unchanged" } else { "built" };
         println!(
             "{}: {what}: {}, {}, {} packages, {} MB",
             recipe.name,

@@ -1,0 +1,138 @@
+//! The second half of an image's build: a guest runs the packages' scripts, and what it changed goes
+//! back into the root.
+//!
+//! This crate makes the plan and takes the result; who called [`build`](super::build) runs the guest:
+//! boots the bundle of [`Configuration::bundle`], runs [`Configuration::command`] over the control
+//! channel, writes the command's standard output to [`Configuration::output`], shows its standard error
+//! if it fails, and calls [`Configuration::finish`] when it returned 0.
+
+use super::{Recipe, content_bytes, describe};
+use crate::archive::squashfs;
+use crate::bundle::{Bundle, ROOT};
+use crate::debian::deb;
+use crate::manifest::Manifest;
+use crate::store::Workspace;
+use crate::tree::{Spool, Tree};
+use crate::{ImageError, Progress, Sha256, Store};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+/// What runs in the guest.
+const SCRIPT: &str = include_str!("configure.sh");
+/// The member of the guest's answer that lists the finished root.
+const PATHS: &[u8] = b".multivac-paths";
+/// Mounted over while the guest ran: what it says of these says nothing about the root.
+const MOUNTED: [&[u8]; 5] = [b"dev", b"proc", b"run", b"sys", b"tmp"];
+/// No list of a root's paths is longer.
+const PATHS_BYTES_MAX: u64 = 256 << 20;
+
+/// The checksum that determines a configured image, from that of its unpacked state.
+pub(super) fn key(unpacked: Sha256) -> Sha256 {
+    Sha256::of(format!("configured\n{unpacked}\n{SCRIPT}").as_bytes())
+}
+
+/// An image whose packages are unpacked and wait for a guest to configure them.
+#[derive(Debug)]
+pub struct Configuration {
+    pub(super) name: String,
+    pub(super) work: Workspace,
+    pub(super) bundle: Bundle,
+    pub(super) tree: Tree,
+    pub(super) spool: Spool,
+}
+
+impl Configuration {
+    /// The unpacked image: what to boot.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The command to run in the guest.
+    pub fn command(&self) -> Vec<String> {
+        ["/bin/sh", "-c", SCRIPT].map(str::to_owned).to_vec()
+    }
+
+    /// Memory that the guest needs: its root's changes stay in it.
+    pub const MEMORY_MIB: u64 = 1024;
+
+    /// A new file for the command's standard output.
+    ///
+    /// Errors: [`ImageError::Host`].
+    pub fn output(&self) -> Result<File, ImageError> {
+        let path = self.work.dir().join("changes");
+        File::create(&path).map_err(ImageError::at(path))
+    }
+
+    /// Takes back what the guest wrote into [`Configuration::output`], and publishes the image.
+    ///
+    /// Errors: [`ImageError::Malformed`] for an answer that is cut short or no root's,
+    /// [`ImageError::Host`]; the store's images are then as they were.
+    pub fn finish(mut self, store: &Store, progress: &mut dyn Progress) -> Result<Bundle, ImageError> {
+        let path = self.work.dir().join("changes");
+        let changes = BufReader::new(File::open(&path).map_err(ImageError::at(&path))?);
+        apply(&mut self.tree, &mut self.spool, changes)
+            .map_err(|reason| ImageError::malformed("the configured root", reason))?;
+        std::fs::remove_file(&path).map_err(ImageError::at(&path))?;
+        let root = self.work.dir().join(ROOT);
+        progress.phase("writing the root", content_bytes(&self.tree), true);
+        squashfs::write(&self.tree, &root, |bytes| progress.advance(bytes))?;
+        progress.done();
+        let unpacked = self.bundle.manifest();
+        let manifest = Manifest {
+            state: "configured".into(),
+            key: key(unpacked.key),
+            files: Vec::new(),
+            ..unpacked.clone()
+        };
+        let key = manifest.key;
+        describe(manifest, &self.work)?;
+        store.publish(&self.name, key, self.work)
+    }
+}
+
+/// The checksum that names a recipe's bundle, from that of its unpacked state.
+pub(super) fn key_of(recipe: &Recipe, unpacked: Sha256) -> Sha256 {
+    if recipe.configure { key(unpacked) } else { unpacked }
+}
+
+/// Brings a tree to the state that a guest's answer describes.
+///
+/// Errors: an answer that does not follow its format, or that is cut short.
+pub fn apply(tree: &mut Tree, spool: &mut Spool, changes: impl Read) -> Result<(), String> {
+    let mut archive = tar::Archive::new(changes);
+    let mut entries = archive.entries().map_err(|error| error.to_string())?;
+    let mut first = match entries.next() {
+        Some(entry) => entry.map_err(|error| error.to_string())?,
+        None => return Err("the guest handed nothing back".into()),
+    };
+    if first.path_bytes().as_ref() != PATHS {
+        return Err("it does not begin with the list of paths".into());
+    }
+    let mut list = Vec::new();
+    (&mut first).take(PATHS_BYTES_MAX).read_to_end(&mut list).map_err(|error| error.to_string())?;
+    let kept: BTreeSet<&[u8]> =
+        list.split(|byte| *byte == 0).map(|path| path.strip_prefix(b"./").unwrap_or(path)).collect();
+    let top = |path: &[u8]| path.split(|byte| *byte == b'/').next().unwrap_or(b"").to_vec();
+    tree.retain(|path| kept.contains(path) || MOUNTED.contains(&top(path).as_slice()));
+    let mut placed = BTreeSet::new();
+    for entry in entries {
+        let mut entry = entry.map_err(|error| error.to_string())?;
+        let path = entry.path_bytes().into_owned();
+        let (meta, node) = deb::node(&mut entry, tree, spool)?;
+        let clean = path.strip_prefix(b"./").unwrap_or(&path);
+        let clean = clean.strip_suffix(b"/").unwrap_or(clean);
+        tree.place(clean, meta, node)?;
+        placed.insert(clean.to_vec());
+    }
+    // Every path that the root has is one that the packages shipped, or one that came back.
+    let missing = kept.iter().find(|path| {
+        !matches!(**path, b"" | b".")
+            && !MOUNTED.contains(&top(path).as_slice())
+            && tree.exact(path).is_none()
+    });
+    match missing {
+        Some(path) => Err(format!("{} did not come back", String::from_utf8_lossy(path))),
+        None => Ok(()),
+    }
+}
