@@ -3,6 +3,7 @@
 use crate::port::Output;
 use crate::spawn;
 use crate::sys::{self, Fd};
+use crate::text::drop_front;
 use crate::wire;
 
 /// A command under way. `id` 0 marks a free slot.
@@ -87,7 +88,7 @@ impl Job {
     }
 
     fn drop_input(&mut self, n: usize, out: &mut Output) {
-        self.pending.copy_within(n..self.pending_len, 0);
+        drop_front(&mut self.pending[..self.pending_len], n);
         self.pending_len -= n;
         out.send_words(wire::CONSUMED, self.id, &[n as u32]);
     }

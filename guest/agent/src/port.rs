@@ -3,7 +3,7 @@
 //! Invariant: [`Output`] holds whole frames, of which the first may be partly sent.
 
 use crate::sys::{self, Fd};
-use crate::text::Text;
+use crate::text::{Text, drop_front};
 use crate::{files, wire};
 
 const OUT_BYTES: usize = 4 * (wire::PAYLOAD_BYTES_MAX + wire::HEADER_BYTES);
@@ -94,7 +94,7 @@ impl Output {
                 _ => break,
             }
         }
-        self.bytes.copy_within(sent..self.len, 0);
+        drop_front(&mut self.bytes[..self.len], sent);
         self.len -= sent;
     }
 }
@@ -130,7 +130,7 @@ impl Input {
 
     pub fn consume(&mut self, head: Head) {
         let size = wire::HEADER_BYTES + head.len;
-        self.bytes.copy_within(size..self.len, 0);
+        drop_front(&mut self.bytes[..self.len], size);
         self.len -= size;
     }
 }

@@ -55,3 +55,16 @@ impl<const N: usize> fmt::Write for Text<N> {
         Ok(())
     }
 }
+
+/// Drops the first `n` bytes: what follows moves to the front.
+///
+/// In steps that do not overlap, for `copy_within` brings panic texts with paths of the compiler's host.
+pub fn drop_front(bytes: &mut [u8], n: usize) {
+    let mut at = n;
+    while n > 0 && at < bytes.len() {
+        let (front, back) = bytes.split_at_mut(at);
+        let size = n.min(back.len());
+        front[at - n..at - n + size].copy_from_slice(&back[..size]);
+        at += size;
+    }
+}

@@ -13,7 +13,7 @@ pub enum Mirror {
 }
 
 impl Mirror {
-    /// Reads what a user or apt writes: `http://...`, `https://...`, `file:...`, or a folder.
+    /// Reads what a user or apt writes: an address (http, https or `file:`), or a folder.
     pub fn parse(text: &str) -> Mirror {
         let lower = text.to_ascii_lowercase();
         if lower.starts_with("http://") || lower.starts_with("https://") {

@@ -49,7 +49,7 @@ struct Build {
     /// More packages, besides Debian's essential ones.
     #[arg(long, value_delimiter = ',', value_name = "A,B,...")]
     packages: Vec<String>,
-    /// The Debian archive: http://..., or a folder. Default: that of the host's apt.
+    /// The Debian archive: an http address, or a folder. Default: that of the host's apt.
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
     /// Keys that may sign the archive, instead of Debian's.
