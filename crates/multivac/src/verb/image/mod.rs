@@ -1,5 +1,6 @@
 //! `multivac image`: makes, lists and removes guest images.
 
+mod configure;
 mod progress;
 
 use crate::exit::{Exit, Failure};
@@ -78,10 +79,6 @@ impl Args {
 
 impl Build {
     fn run(self, store: &Store) -> Result<Exit, Failure> {
-        if !self.unpack_only {
-            let cause = "images with configured packages are not made yet";
-            return Err(Failure::new(Exit::Usage, cause, "add --unpack-only"));
-        }
         let name = self.name.unwrap_or_else(|| Recipe::default_name(&self.distribution));
         let recipe = Recipe {
             distribution: self.distribution,
@@ -89,16 +86,16 @@ impl Build {
             mirror: self.mirror.as_deref().map(Mirror::parse),
             keyring: self.keyring,
             name,
-            configure: false,
+            configure: !self.unpack_only,
         };
         let mut bars = Bars::new();
-        let built = image::build(&recipe, store, &mut bars);
-        drop(bars);
-        let (bundle, what) = match built.map_err(|error| failure(&error))? {
+        let built = image::build(&recipe, store, &mut bars).map_err(|error| failure(&error))?;
+        let (bundle, what) = match built {
             Built::Unchanged(bundle) => (bundle, "unchanged"),
             Built::New(bundle) => (bundle, "built"),
-            Built::Unpacked(_) => unreachable!("it was not to be configured"),
+            Built::Unpacked(configuration) => (configure::configure(*configuration, store, &mut bars)?, "built"),
         };
+        drop(bars);
         let manifest = bundle.manifest();
         println!(
             "{}: {what}: {}, {}, {} packages, {} MB",

@@ -1,0 +1,148 @@
+//! Configures an unpacked image in a guest on our own machine.
+
+use super::failure;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use cluster::boot::{self, Devices, Hardware, Payload};
+use cluster::control::{Command, Ended};
+use cluster::disk;
+use cluster::job::Stream;
+use cluster::run::{Bounds, Cluster, End, Host, Input, Moment};
+use image::{BootOptions, Bundle, Configuration, ImageError, Progress, Store};
+use machine::board::Board;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// How many lines of its log a failed configuration shows.
+const LINES_SHOWN: usize = 40;
+/// How much of its log is kept.
+const LOG_BYTES_MAX: usize = 4 << 20;
+/// Virtual time that the packages' scripts may take.
+const TIME_NS_MAX: u64 = 4 * 3_600_000_000_000;
+
+/// Runs the guest and publishes what it made.
+///
+/// Errors: a guest that fails, with the end of its log; the store's images are then as they were.
+pub(super) fn configure(
+    configuration: Configuration,
+    store: &Store,
+    progress: &mut dyn Progress,
+) -> Result<Bundle, Failure> {
+    let packages = configuration.bundle().manifest().packages.len() as u64;
+    let output = configuration.output().map_err(|error| failure(&error))?;
+    progress.phase("configuring", packages, false);
+    let mut cluster = boot(&configuration)?;
+    let command = Command { argv: configuration.command(), ..Command::default() };
+    cluster.set_command(command);
+    let mut host = Listener { output: BufWriter::new(output), refused: None, log: Vec::new(), said: 0, progress };
+    let end = cluster.run(&mut host);
+    let flushed = host.output.flush();
+    let refused = host.refused.take().or(flushed.err());
+    let log = std::mem::take(&mut host.log);
+    progress.done();
+    if let Some(source) = refused {
+        let path = configuration.bundle().dir().to_owned();
+        return Err(failure(&ImageError::Host { path, source }));
+    }
+    if end != End::Job(Ended::Status(0)) {
+        return Err(failed(&end, &log));
+    }
+    configuration.finish(store, progress).map_err(|error| failure(&error))
+}
+
+/// A node with the unpacked image, about to run.
+fn boot(configuration: &Configuration) -> Result<Cluster, Failure> {
+    let bundle = configuration.bundle();
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| failure(&ImageError::Host { path: path.to_owned(), source }))
+    };
+    let (kernel, initramfs) = (read(&bundle.kernel())?, read(&bundle.initramfs())?);
+    let root = disk::open(&bundle.root(), disk::Mode::ReadOnly)
+        .map_err(|source| failure(&ImageError::Host { path: bundle.root(), source }))?;
+    let standard = Config::default();
+    let board = Board {
+        harts: 1,
+        memory_bytes: Configuration::MEMORY_MIB << 20,
+        rtc_start_s: standard.node.rtc_s,
+        ..Board::default()
+    };
+    let hardware = Hardware {
+        board,
+        clock_hz: standard.node.clock_hz,
+        turn_cycles: standard.node.turn_cycles,
+        software_tlb: false,
+        timing: None,
+        seed: standard.seed,
+    };
+    let arguments = BootOptions { quiet: true, ..BootOptions::default() }.command_line();
+    let payload =
+        Payload::Kernel { kernel: Some(&kernel), initrd: Some(&initramfs), arguments: &arguments, bios: None };
+    let devices = Devices { disks: vec![root], ..Devices::default() };
+    let booted = boot::boot(&hardware, devices, payload)
+        .map_err(|error| Failure::new(Exit::Image, format!("the unpacked image does not boot: {error}"), ""))?;
+    Ok(Cluster::new(booted, Bounds { time_ns: Some(TIME_NS_MAX), instructions: None }))
+}
+
+/// A guest that did not configure its packages, with the end of what it said.
+fn failed(end: &End, log: &[u8]) -> Failure {
+    let why = match end {
+        End::Job(ended) => format!("it ended with status {}", ended.exit_status()),
+        End::JobLost(why) => why.clone(),
+        End::Time => "it did not end within four hours of virtual time".to_owned(),
+        other => format!("the machine ended: {other:?}"),
+    };
+    let log = String::from_utf8_lossy(log);
+    let lines: Vec<&str> = log.lines().collect();
+    let shown = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
+    let cause = format!("configuring the packages failed: {why}; the end of its log:\n{shown}");
+    Failure::new(Exit::GuestFailed, cause, "--unpack-only leaves the packages unconfigured")
+}
+
+/// Takes what the guest hands back, and shows how far it is.
+struct Listener<'a> {
+    output: BufWriter<std::fs::File>,
+    /// Why the host did not take what the guest handed back.
+    refused: Option<std::io::Error>,
+    /// The end of what the scripts said.
+    log: Vec<u8>,
+    /// How much of the log was looked at.
+    said: usize,
+    progress: &'a mut dyn Progress,
+}
+
+impl Host for Listener<'_> {
+    fn console(&mut self, bytes: &[u8]) {
+        self.log.extend_from_slice(bytes);
+    }
+
+    fn job(&mut self, stream: Stream, bytes: &[u8]) {
+        match stream {
+            Stream::Output if self.refused.is_none() => self.refused = self.output.write_all(bytes).err(),
+            Stream::Output => {}
+            Stream::Error => {
+                self.log.extend_from_slice(bytes);
+                self.count();
+            }
+        }
+    }
+
+    fn input(&mut self, moment: Moment) -> Input {
+        let leave = self.refused.is_some().then_some(1);
+        Input { leave, job_end: moment.job_listens, ..Input::default() }
+    }
+}
+
+impl Listener<'_> {
+    /// Looks for packages that are done, in the whole lines that are new.
+    fn count(&mut self) {
+        let Some(end) = self.log.iter().rposition(|byte| *byte == b'\n') else { return };
+        let fresh = &self.log[self.said.min(end)..end];
+        let done = fresh.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"Setting up ")).count();
+        self.progress.advance(done as u64);
+        self.said = end + 1;
+        if self.log.len() > LOG_BYTES_MAX {
+            self.log.drain(..self.said);
+            self.said = 0;
+        }
+    }
+}
