@@ -17,9 +17,12 @@
 //! The machine must have: the root as a virtio-blk disk (read-only is enough: writes go to a tmpfs),
 //! and, for commands, a virtio-console port named `multivac.control`.
 
+use crate::archive::squashfs;
 use crate::manifest::Manifest;
-use crate::{ImageError, Sha256};
+use crate::{ImageError, Sha256, kernel};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub(crate) const KERNEL: &str = "kernel";
@@ -35,7 +38,8 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Opens the bundle in a folder; checks that it is whole, by sizes.
+    /// Opens the bundle in a folder; checks that it is whole, by sizes, and that kernel and root are such,
+    /// by their first bytes.
     ///
     /// Errors: [`ImageError::Damaged`] when it is not, [`ImageError::Host`] when it cannot be read.
     pub fn open(dir: &Path) -> Result<Bundle, ImageError> {
@@ -61,7 +65,12 @@ impl Bundle {
                 Err(_) => return Err(damaged(format!("{name} is missing"))),
             }
         }
-        Ok(Bundle { dir: dir.to_owned(), manifest })
+        let bundle = Bundle { dir: dir.to_owned(), manifest };
+        let (kernel, _) = head(&bundle.kernel())?;
+        kernel::check_image(&kernel).map_err(|what| damaged(format!("{KERNEL}: {what}")))?;
+        let (root, root_bytes) = head(&bundle.root())?;
+        squashfs::check(&root, root_bytes).map_err(|what| damaged(format!("{ROOT}: {what}")))?;
+        Ok(bundle)
     }
 
     /// Checks every file against its checksum: reads the whole image.
@@ -101,6 +110,15 @@ impl Bundle {
     pub fn root(&self) -> PathBuf {
         self.dir.join(ROOT)
     }
+}
+
+/// The first bytes of a file, and its size.
+fn head(path: &Path) -> Result<(Vec<u8>, u64), ImageError> {
+    let file = File::open(path).map_err(ImageError::at(path))?;
+    let bytes = file.metadata().map_err(ImageError::at(path))?.len();
+    let mut head = Vec::new();
+    file.take(squashfs::SUPERBLOCK_BYTES as u64).read_to_end(&mut head).map_err(ImageError::at(path))?;
+    Ok((head, bytes))
 }
 
 /// Where the kernel's console and the shell are.

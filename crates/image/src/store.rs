@@ -264,13 +264,29 @@ mod tests {
         (dir, store)
     }
 
-    /// Publishes a bundle whose kernel is `content`.
+    /// The least that passes for a kernel, and for a squashfs.
+    fn stubs() -> (Vec<u8>, Vec<u8>) {
+        let mut kernel = vec![0; 64];
+        kernel[0x30..0x35].copy_from_slice(b"RISCV");
+        kernel[0x38..0x3c].copy_from_slice(b"RSC\x05");
+        let mut root = vec![0; 128];
+        root[..4].copy_from_slice(b"hsqs");
+        (root[12 + 2], root[22], root[28], root[40]) = (2, 17, 4, 128);
+        for table in [48, 56, 64, 72, 80, 88] {
+            root[table] = 96;
+        }
+        (kernel, root)
+    }
+
+    /// Publishes a bundle whose initramfs is `content`.
     fn publish(store: &Store, name: &str, content: &[u8]) -> Result<Bundle, ImageError> {
         let work = store.workspace()?;
         let mut manifest = sample();
         manifest.key = Sha256::of(content);
         manifest.files.clear();
-        for file in [bundle::KERNEL, bundle::INITRAMFS, bundle::ROOT] {
+        let (kernel, root) = stubs();
+        let files = [(bundle::KERNEL, &kernel[..]), (bundle::INITRAMFS, content), (bundle::ROOT, &root)];
+        for (file, content) in files {
             fs::write(work.dir().join(file), content).map_err(ImageError::at(file))?;
             let bytes = content.len() as u64;
             manifest.files.push(FileEntry { name: file.into(), bytes, sha256: Sha256::of(content) });
@@ -285,7 +301,7 @@ mod tests {
         publish(&store, "a", b"one").expect("published");
         publish(&store, "b", b"one").expect("published");
         publish(&store, "a", b"two").expect("published");
-        let read = |name: &str| fs::read(store.open(name).expect("open").kernel()).expect("read");
+        let read = |name: &str| fs::read(store.open(name).expect("open").initramfs()).expect("read");
         assert_eq!((read("a"), read("b")), (b"two".to_vec(), b"one".to_vec()));
         store.remove("b").expect("removed");
         assert!(store.bundle(Sha256::of(b"one")).is_none());
@@ -317,12 +333,15 @@ mod tests {
     fn damage_is_named() {
         let (_dir, store) = store();
         let bundle = publish(&store, "a", b"one").expect("published");
-        fs::write(bundle.root(), b"tw").expect("write");
-        let error = store.open("a").expect_err("damaged").to_string();
-        assert!(error.contains("root.squashfs has 2 bytes instead of 3"), "{error}");
-        fs::write(bundle.root(), b"two").expect("write");
-        let error = store.open("a").and_then(|bundle| bundle.verify()).expect_err("damaged").to_string();
-        assert!(error.contains("root.squashfs is not what its checksum says"), "{error}");
+        let error = |store: &Store| {
+            store.open("a").and_then(|bundle| bundle.verify()).expect_err("damaged").to_string()
+        };
+        fs::write(bundle.initramfs(), b"tw").expect("write");
+        assert!(error(&store).contains("initramfs has 2 bytes instead of 3"), "{}", error(&store));
+        fs::write(bundle.initramfs(), b"two").expect("write");
+        assert!(error(&store).contains("initramfs is not what its checksum says"), "{}", error(&store));
+        fs::write(bundle.root(), [0; 128]).expect("write");
+        assert!(error(&store).contains("root.squashfs: not a squashfs"), "{}", error(&store));
         fs::remove_file(bundle.dir().join("manifest")).expect("remove");
         let error = store.open("a").expect_err("damaged").to_string();
         assert!(error.contains("no manifest"), "{error}");

@@ -57,7 +57,6 @@ fn the_same_packages_give_the_same_bytes() {
     assert!(was_there, "an unchanged rebuild finds the bundle");
     let names: Vec<_> = first.manifest().packages.iter().map(|package| package.name.as_str()).collect();
     assert_eq!(names, mirror::IN_THE_ROOT);
-    image::archive::squashfs::check_file(&first.root()).expect("a squashfs");
 }
 
 #[test]

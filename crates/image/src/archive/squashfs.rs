@@ -1,4 +1,4 @@
-//! Writes a tree as a squashfs, and checks one that is read.
+//! Writes a tree as a squashfs, and checks whether a file can be one.
 //!
 //! Padded to 4 KiB, since a disk is whole sectors. Compressed with LZ4: a guest reads its root through a simulated processor, and LZ4 costs it the
 //! fewest instructions a byte.
@@ -6,11 +6,11 @@
 use crate::ImageError;
 use crate::tree::{Node, Tree};
 use backhand::compression::{CompressionOptions, Compressor, Lz4};
-use backhand::{FilesystemCompressor, FilesystemReader, FilesystemWriter, NodeHeader};
+use backhand::{FilesystemCompressor, FilesystemWriter, NodeHeader};
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Cursor, Read, Write as _};
+use std::io::{BufWriter, Read, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -59,31 +59,39 @@ fn failed(path: &Path, error: backhand::BackhandError) -> ImageError {
     }
 }
 
-/// Checks that bytes are a squashfs whose tables can be read.
+/// Size of the superblock, which a squashfs starts with.
+pub const SUPERBLOCK_BYTES: usize = 96;
+
+/// Checks that a file of `file_bytes` bytes that begins with `head` can be a squashfs that is whole: the kernel's
+/// magic and version, block sizes that agree, and every table within the file.
 ///
 /// Errors: the first thing that does not follow the format.
-pub fn check(bytes: &[u8]) -> Result<(), String> {
-    FilesystemReader::from_reader(Cursor::new(bytes)).map(drop).map_err(|error| error.to_string())
-}
-
-/// Checks that a file is a squashfs whose tables can be read, and is as long as it says.
-///
-/// Errors: [`ImageError::Malformed`], [`ImageError::Host`].
-pub fn check_file(path: &Path) -> Result<(), ImageError> {
-    let file = File::open(path).map_err(ImageError::at(path))?;
-    let bytes = file.metadata().map_err(ImageError::at(path))?.len();
-    let malformed = |reason: String| ImageError::malformed(path.display().to_string(), reason);
-    let mut head = [0; 48];
-    BufReader::new(&file).read_exact(&mut head).map_err(|_| malformed("too short for a squashfs".into()))?;
-    let says = u64::from_le_bytes(head[40..48].try_into().map_err(|_| malformed(String::new()))?);
-    if &head[..4] != b"hsqs" {
-        return Err(malformed("not a squashfs".into()));
+/// Source: the kernel's squashfs format, version 4.0.
+pub fn check(head: &[u8], file_bytes: u64) -> Result<(), String> {
+    let head = head.first_chunk::<SUPERBLOCK_BYTES>().ok_or("too short for a squashfs")?;
+    let number = |at: usize, size: usize| {
+        head[at..at + size].iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte))
+    };
+    if &head[..4] != b"hsqs" || number(28, 2) != 4 || number(30, 2) != 0 {
+        return Err("not a squashfs of version 4.0".into());
     }
-    if bytes < says {
-        return Err(malformed(format!("a squashfs of {says} bytes cut short at {bytes}")));
+    let (block_bytes, block_log, used) = (number(12, 4), number(22, 2), number(40, 8));
+    if !(12..=20).contains(&block_log) || block_bytes != 1 << block_log {
+        return Err(format!("a squashfs with blocks of {block_bytes} bytes"));
     }
-    let reader = BufReader::new(File::open(path).map_err(ImageError::at(path))?);
-    FilesystemReader::from_reader(reader).map(drop).map_err(|error| malformed(error.to_string()))
+    if used > file_bytes {
+        return Err(format!("a squashfs of {used} bytes cut short at {file_bytes}"));
+    }
+    // The tables for attributes, fragments and export may be absent: all bits set.
+    let tables = [(48, false), (56, true), (64, false), (72, false), (80, true), (88, true)];
+    for (at, may_be_absent) in tables {
+        let start = number(at, 8);
+        let absent = may_be_absent && start == u64::MAX;
+        if !absent && !(SUPERBLOCK_BYTES as u64..used).contains(&start) {
+            return Err("a squashfs with a table outside of it".into());
+        }
+    }
+    Ok(())
 }
 
 /// A reader that reports how much went through it.
@@ -97,5 +105,32 @@ impl<R: Read, F: FnMut(u64)> Read for Counted<'_, R, F> {
         let n = self.inner.read(buffer)?;
         (self.told.borrow_mut())(n as u64);
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Content, Meta};
+
+    #[test]
+    fn a_squashfs_is_told_from_what_is_cut_or_twisted() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("root");
+        let mut tree = Tree::new();
+        let file = Node::File(Content::bytes(vec![7; 300_000]));
+        tree.insert(b"file", Meta::root(0o644), file).expect("inserted");
+        write(&tree, &path, |_| {}).expect("written");
+        let bytes = std::fs::read(&path).expect("read");
+        let len = bytes.len() as u64;
+        assert_eq!(len % 4096, 0);
+        assert_eq!(check(&bytes, len), Ok(()));
+        assert!(check(&bytes[..95], 95).is_err_and(|error| error.contains("too short")));
+        assert!(check(&bytes, 100).is_err_and(|error| error.contains("cut short")));
+        for at in [0, 12, 22, 28, 40 + 7, 48 + 7, 64, 72 + 5] {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x81;
+            assert!(check(&bad, len).is_err(), "byte {at}");
+        }
     }
 }

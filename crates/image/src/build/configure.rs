@@ -136,3 +136,84 @@ pub fn apply(tree: &mut Tree, spool: &mut Spool, changes: impl Read) -> Result<(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Content, Meta, Node};
+
+    fn spool() -> Spool {
+        Spool::new(tempfile::tempfile().expect("a scratch file"))
+    }
+
+    fn unpacked() -> Tree {
+        let mut tree = Tree::new();
+        let file = |text: &str| Node::File(Content::bytes(text));
+        for (path, text) in
+            [("etc/kept", "kept"), ("etc/gone", "gone"), ("etc/changed", "old"), ("dev/x", "x")]
+        {
+            tree.insert(path.as_bytes(), Meta::root(0o644), file(text)).expect("inserted");
+        }
+        tree
+    }
+
+    /// A guest's answer: the list of paths, then files.
+    fn answer(paths: &str, files: &[(&str, &str)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        let list = paths.replace(' ', "\0");
+        for (path, content) in [(".multivac-paths", list.as_str())].iter().chain(files) {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o600);
+            header.set_uid(3);
+            header.set_gid(4);
+            header.set_mtime(5);
+            builder.append_data(&mut header, path, content.as_bytes()).expect("appended");
+        }
+        builder.into_inner().expect("an archive")
+    }
+
+    #[test]
+    fn changes_go_over_the_tree_and_what_is_not_listed_goes() {
+        let mut tree = unpacked();
+        let answer = answer(
+            ". ./etc ./etc/kept ./etc/changed ./etc/new ./dev",
+            &[("etc/changed", "changed"), ("etc/new", "new")],
+        );
+        apply(&mut tree, &mut spool(), &answer[..]).expect("applied");
+        let seen: Vec<String> = tree
+            .entries()
+            .map(|(path, meta, node)| {
+                let content = match node {
+                    Node::File(content) => content.read_all().expect("read"),
+                    _ => Vec::new(),
+                };
+                let (path, content) = (String::from_utf8_lossy(path), String::from_utf8_lossy(&content));
+                format!("{path} {:o} {}:{} {content}", meta.mode, meta.uid, meta.gid)
+            })
+            .collect();
+        let expected = [
+            "dev 755 0:0 ",
+            "dev/x 644 0:0 x",
+            "etc 755 0:0 ",
+            "etc/changed 600 3:4 changed",
+            "etc/kept 644 0:0 kept",
+            "etc/new 600 3:4 new",
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_short_is_refused() {
+        let whole = answer("./etc ./etc/kept ./etc/new", &[("etc/new", "new")]);
+        for end in [0, 100, 512, 700, 1024, 1536] {
+            assert!(apply(&mut unpacked(), &mut spool(), &whole[..end]).is_err(), "cut at {end}");
+        }
+        let error = apply(&mut unpacked(), &mut spool(), &answer("./etc/new", &[])[..]);
+        assert_eq!(error, Err("etc/new did not come back".to_owned()));
+        let error = apply(&mut unpacked(), &mut spool(), &answer("./etc", &[("etc", "file")])[..]);
+        assert_eq!(error, Ok(()), "a folder may become a file");
+        let unlisted = answer("./etc", &[])[1024..].to_vec();
+        assert!(apply(&mut unpacked(), &mut spool(), &unlisted[..]).is_err());
+    }
+}

@@ -34,7 +34,8 @@ pub(super) fn configure(
     let mut cluster = boot(&configuration)?;
     let command = Command { argv: configuration.command(), ..Command::default() };
     cluster.set_command(command);
-    let mut host = Listener { output: BufWriter::new(output), refused: None, log: Vec::new(), said: 0, progress };
+    let mut host =
+        Listener { output: BufWriter::new(output), refused: None, log: Vec::new(), said: 0, progress };
     let end = cluster.run(&mut host);
     let flushed = host.output.flush();
     let refused = host.refused.take().or(flushed.err());
@@ -75,11 +76,16 @@ fn boot(configuration: &Configuration) -> Result<Cluster, Failure> {
         seed: standard.seed,
     };
     let arguments = BootOptions { quiet: true, ..BootOptions::default() }.command_line();
-    let payload =
-        Payload::Kernel { kernel: Some(&kernel), initrd: Some(&initramfs), arguments: &arguments, bios: None };
+    let payload = Payload::Kernel {
+        kernel: Some(&kernel),
+        initrd: Some(&initramfs),
+        arguments: &arguments,
+        bios: None,
+    };
     let devices = Devices { disks: vec![root], ..Devices::default() };
-    let booted = boot::boot(&hardware, devices, payload)
-        .map_err(|error| Failure::new(Exit::Image, format!("the unpacked image does not boot: {error}"), ""))?;
+    let booted = boot::boot(&hardware, devices, payload).map_err(|error| {
+        Failure::new(Exit::Image, format!("the unpacked image does not boot: {error}"), "")
+    })?;
     Ok(Cluster::new(booted, Bounds { time_ns: Some(TIME_NS_MAX), instructions: None }))
 }
 

@@ -93,7 +93,9 @@ impl Build {
         let (bundle, what) = match built {
             Built::Unchanged(bundle) => (bundle, "unchanged"),
             Built::New(bundle) => (bundle, "built"),
-            Built::Unpacked(configuration) => (configure::configure(*configuration, store, &mut bars)?, "built"),
+            Built::Unpacked(configuration) => {
+                (configure::configure(*configuration, store, &mut bars)?, "built")
+            }
         };
         drop(bars);
         let manifest = bundle.manifest();
