@@ -93,7 +93,8 @@ fn virtio_device_present(kind: &[u8]) -> bool {
 
 /// Mounts the root and moves there: squashfs below, a tmpfs above that takes all writes.
 pub fn enter_root(wanted: Option<&[u8]>) -> Result<(), Failure> {
-    let device = find_root(wanted).ok_or(Failure { step: "looking for a disk with a squashfs", errno: sys::ENODEV })?;
+    let device = find_root(wanted)
+        .ok_or(Failure { step: "looking for a disk with a squashfs", errno: sys::ENODEV })?;
     for path in [c"/multivac/lower", c"/multivac/upper", c"/multivac/root"] {
         sys::mkdir(path).map_err(at("making mount points"))?;
     }

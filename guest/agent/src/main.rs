@@ -55,10 +55,8 @@ extern "C" fn main() -> ! {
     if let Err(failure) = boot::enter_root(options.get(b"root")) {
         log!("{}: error {}", failure.step, failure.errno);
         let mut text = Text::<128>::new();
-        let _ = core::fmt::Write::write_fmt(
-            &mut text,
-            format_args!("{}: error {}", failure.step, failure.errno),
-        );
+        let _ =
+            core::fmt::Write::write_fmt(&mut text, format_args!("{}: error {}", failure.step, failure.errno));
         state.report_failure(text.bytes());
         sys::end_machine(false);
     }

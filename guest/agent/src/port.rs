@@ -140,8 +140,8 @@ pub fn open() -> Option<Fd> {
     let mut found = None;
     let _ = files::entries(c"/sys/class/virtio-ports", |name| {
         let label = Text::<128>::of(&[b"/sys/class/virtio-ports/", name, b"/name"]);
-        let matches = files::read::<64>(label.c_str())
-            .is_ok_and(|label| label.trimmed() == wire::PORT_NAME.as_bytes());
+        let matches =
+            files::read::<64>(label.c_str()).is_ok_and(|label| label.trimmed() == wire::PORT_NAME.as_bytes());
         if matches {
             let device = Text::<128>::of(&[b"/dev/", name]);
             let flags = sys::O_RDWR | sys::O_NONBLOCK | sys::O_CLOEXEC;
