@@ -232,7 +232,10 @@ fn unpack(
     let bytes = std::fs::read(place).map_err(ImageError::at(place))?;
     let malformed = |reason| ImageError::malformed(format!("package {name}"), reason);
     let deb = Deb::open(&bytes).map_err(malformed)?;
-    let shipped = deb.unpack(tree, spool, wanted).map_err(malformed)?;
+    let shipped = deb.unpack(tree, spool, wanted).map_err(|reason| match spool.refusal() {
+        Some(source) => ImageError::Host { path: PathBuf::from("the scratch file"), source },
+        None => malformed(reason),
+    })?;
     let control = deb.control().map_err(malformed)?;
     Ok(Unpacked { control, shipped })
 }

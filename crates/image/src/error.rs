@@ -108,6 +108,9 @@ impl ImageError {
             ImageError::Host { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "the disk is full; nothing was changed. MULTIVAC_HOME moves the store elsewhere".into()
             }
+            ImageError::Fetch { reason, .. } if reason.contains("does not have") => {
+                "check the mirror's address: it ends where its folder `dists` is".into()
+            }
             ImageError::Fetch { .. } => {
                 "what was fetched is kept: the same command goes on from there".into()
             }

@@ -123,6 +123,7 @@ impl Read for ContentReader {
 pub struct Spool {
     file: Arc<File>,
     end: u64,
+    refused: Option<io::Error>,
 }
 
 impl Spool {
@@ -131,7 +132,13 @@ impl Spool {
 
     /// Takes over an empty file that can be read and written.
     pub fn new(file: File) -> Spool {
-        Spool { file: Arc::new(file), end: 0 }
+        Spool { file: Arc::new(file), end: 0, refused: None }
+    }
+
+    /// Why the host did not take content, if that is why storing some failed: a full disk, rather than
+    /// something wrong with what was read.
+    pub fn refusal(&mut self) -> Option<io::Error> {
+        self.refused.take()
     }
 
     /// Stores all that a reader gives.
@@ -144,7 +151,7 @@ impl Spool {
             return Ok(Content::bytes(head));
         }
         let start = self.end;
-        let mut out = At { file: &self.file, at: start };
+        let mut out = At { file: &self.file, at: start, refused: &mut self.refused };
         out.write_all(&head)?;
         io::copy(reader, &mut out)?;
         self.end = out.at;
@@ -152,15 +159,20 @@ impl Spool {
     }
 }
 
-/// Writes at an offset of its own.
+/// Writes at an offset of its own, and keeps the error that it met.
 struct At<'a> {
     file: &'a File,
     at: u64,
+    refused: &'a mut Option<io::Error>,
 }
 
 impl Write for At<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write_at(bytes, self.at)?;
+        let n = self.file.write_at(bytes, self.at).map_err(|error| {
+            let kind = error.kind();
+            *self.refused = Some(error);
+            kind
+        })?;
         self.at += n as u64;
         Ok(n)
     }
@@ -402,6 +414,15 @@ mod tests {
         assert_eq!(text(&tree), ["a.b", "b"]);
         assert!(tree.place(b"b/c", Meta::root(0o644), file("")).is_err());
         assert!(tree.place(b"../c", Meta::root(0o644), file("")).is_err());
+    }
+
+    #[test]
+    fn a_host_that_refuses_is_told_from_bad_input() {
+        let full = File::options().read(true).write(true).open("/dev/full").expect("opened");
+        let mut spool = Spool::new(full);
+        assert!(spool.add(&mut &[0; 5000][..]).is_err());
+        assert_eq!(spool.refusal().map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
+        assert!(spool.refusal().is_none());
     }
 
     #[test]

@@ -71,8 +71,11 @@ impl Configuration {
     pub fn finish(mut self, store: &Store, progress: &mut dyn Progress) -> Result<Bundle, ImageError> {
         let path = self.work.dir().join("changes");
         let changes = BufReader::new(File::open(&path).map_err(ImageError::at(&path))?);
-        apply(&mut self.tree, &mut self.spool, changes)
-            .map_err(|reason| ImageError::malformed("the configured root", reason))?;
+        let applied = apply(&mut self.tree, &mut self.spool, changes);
+        applied.map_err(|reason| match self.spool.refusal() {
+            Some(source) => ImageError::Host { path: path.clone(), source },
+            None => ImageError::malformed("the configured root", reason),
+        })?;
         std::fs::remove_file(&path).map_err(ImageError::at(&path))?;
         let root = self.work.dir().join(ROOT);
         progress.phase("writing the root", content_bytes(&self.tree), true);

@@ -1,7 +1,7 @@
 //! Configures an unpacked image in a guest on our own machine.
 
 use super::failure;
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::exit::{Exit, Failure};
 use cluster::boot::{self, Devices, Hardware, Payload};
 use cluster::control::{Command, Ended};
@@ -74,6 +74,7 @@ fn boot(configuration: &Configuration) -> Result<Cluster, Failure> {
         software_tlb: false,
         timing: None,
         seed: standard.seed,
+        translate: standard.run.engine == EngineKind::Translate,
     };
     let arguments = BootOptions { quiet: true, ..BootOptions::default() }.command_line();
     let payload = Payload::Kernel {
