@@ -72,6 +72,14 @@ fn compressed_forms_on_demand() {
 }
 
 #[test]
+fn a_hint_of_another_name_may_be_written_as_what_it_is() {
+    let lines = listing(|a| {
+        a.ori(Reg::ZERO, Reg::A0, 33).ori(Reg::ZERO, Reg::A0, 34);
+    });
+    assert_eq!(lines, ["prefetch.r 32(a0)", "ori zero,a0,34"]);
+}
+
+#[test]
 #[should_panic(expected = "operand out of range")]
 fn an_operand_that_does_not_fit_is_refused() {
     Asm::new(0).addi(Reg::A0, Reg::A0, 2048);

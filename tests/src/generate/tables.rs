@@ -72,7 +72,8 @@ impl Tables {
     }
 }
 
-/// Random flags of a leaf: mostly usable, sometimes with bits missing, sometimes with reserved ones.
+/// Random flags of a leaf: mostly usable, sometimes with bits missing, sometimes with reserved ones; not the reserved
+/// memory type, which QEMU takes.
 pub(super) fn random_flags(rng: &mut Rng, executable: bool) -> u64 {
     let usual = Pte::V | Pte::R | Pte::W | Pte::A | Pte::D | if rng.one_in(2) { Pte::U } else { 0 };
     let mut flags = usual;
@@ -85,7 +86,7 @@ pub(super) fn random_flags(rng: &mut Rng, executable: bool) -> u64 {
         flags = flags & !Pte::W | if rng.one_in(4) { 0 } else { Pte::X };
     }
     if rng.one_in(6) {
-        flags |= rng.pick(&[Pte::G, Pte::RSW, 1 << 54, 1 << 60, 1 << 61, 1 << 62, 3 << 61, Pte::N]);
+        flags |= rng.pick(&[Pte::G, Pte::RSW, 1 << 54, 1 << 60, 1 << 61, 1 << 62, Pte::N]);
     }
     flags
 }
