@@ -88,5 +88,9 @@ pub(super) fn random_flags(rng: &mut Rng, executable: bool) -> u64 {
     if rng.one_in(6) {
         flags |= rng.pick(&[Pte::G, Pte::RSW, 1 << 54, 1 << 60, 1 << 61, 1 << 62, Pte::N]);
     }
+    if flags & Pte::N != 0 {
+        // QEMU marks such an entry before it looks whether its frame number is a legal one.
+        flags |= Pte::A | Pte::D;
+    }
     flags
 }
