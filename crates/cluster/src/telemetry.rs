@@ -35,6 +35,8 @@ pub struct Telemetry {
     pub instructions: u64,
     /// Each hart's counters.
     pub harts: Vec<HartTelemetry>,
+    /// The engine's own counters.
+    pub engine: Vec<(&'static str, u64)>,
 }
 
 impl Telemetry {
@@ -55,7 +57,7 @@ impl Telemetry {
                 charges: node.bus.timing.as_ref().map(|timing| *timing.charges(hart.id)),
             }
         });
-        Telemetry { instructions: node.retired(), harts: harts.collect() }
+        Telemetry { instructions: node.retired(), harts: harts.collect(), engine: node.engine_counters() }
     }
 }
 

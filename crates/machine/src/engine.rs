@@ -39,6 +39,11 @@ pub trait Engine: Send {
     /// Drops everything cached: the node was restored or replaced.
     fn forget(&mut self);
 
+    /// Counters for reports, each with its name; not simulated state.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// What the engine made of the code at virtual address `pc`, for a person: guest and host instructions.
     fn explain(&self, _pc: u64) -> Option<String> {
         None

@@ -135,6 +135,11 @@ impl Node {
         self.engine.name()
     }
 
+    /// The engine's own counters; see [`Engine::counters`].
+    pub fn engine_counters(&self) -> Vec<(&'static str, u64)> {
+        self.engine.counters()
+    }
+
     /// What the engine made of the code at virtual address `pc`; see [`Engine::explain`].
     pub fn explain(&self, pc: u64) -> Option<String> {
         self.engine.explain(pc)

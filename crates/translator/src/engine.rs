@@ -36,23 +36,25 @@ impl Default for Options {
 
 /// Counters for reports; not simulated state.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Blocks translated.
-    pub translated: u64,
+    pub(crate) translated: u64,
     /// Guest instructions in them.
-    pub translated_instructions: u64,
+    pub(crate) translated_instructions: u64,
     /// Exits linked to their target.
-    pub links: u64,
+    pub(crate) links: u64,
     /// Blocks dropped because their page was stored over.
-    pub invalidated: u64,
+    pub(crate) invalidated: u64,
     /// Times that the whole cache was cleared.
-    pub evictions: u64,
+    pub(crate) evictions: u64,
     /// Instructions that translated code had interpreted.
-    pub fallbacks: u64,
+    pub(crate) fallbacks: u64,
     /// Loads and stores among them that found their page and were kept.
-    pub tlb_misses: u64,
+    pub(crate) tlb_misses: u64,
     /// Times that translated code was entered.
-    pub entries: u64,
+    pub(crate) entries: u64,
+    /// Times that the interpreter ran code that was not warm yet or cannot be translated.
+    pub(crate) cold_runs: u64,
 }
 
 /// Why there is no translator on this host.
@@ -135,11 +137,6 @@ impl Translator {
         let spaces = (0..harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
     }
-
-    /// What happened so far.
-    pub fn counters(&self) -> Counters {
-        self.parts.counters
-    }
 }
 
 impl Engine for Translator {
@@ -159,6 +156,7 @@ impl Engine for Translator {
             self.parts.synchronize(core);
             let space = spaces.select(core, &self.parts);
             let Some(entry) = self.parts.entry(core, space, link.take()) else {
+                self.parts.counters.cold_runs += 1;
                 match self.parts.interpreter.run(core, left.min(COLD_CYCLES)) {
                     Exit::Budget => continue,
                     exit => return exit,
@@ -186,6 +184,22 @@ impl Engine for Translator {
                 }
             }
         }
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let c = &self.parts.counters;
+        vec![
+            ("translated_blocks", c.translated),
+            ("translated_instructions", c.translated_instructions),
+            ("code_bytes", self.parts.code.used() as u64),
+            ("links", c.links),
+            ("invalidated_blocks", c.invalidated),
+            ("evictions", c.evictions),
+            ("fallbacks", c.fallbacks),
+            ("tlb_misses", c.tlb_misses),
+            ("entries", c.entries),
+            ("cold_runs", c.cold_runs),
+        ]
     }
 
     fn explain(&self, pc: u64) -> Option<String> {

@@ -28,4 +28,4 @@ mod runtime;
 mod space;
 mod store;
 
-pub use engine::{Counters, Options, Refused, Translator};
+pub use engine::{Options, Refused, Translator};

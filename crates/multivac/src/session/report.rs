@@ -152,6 +152,7 @@ impl Report {
             "mips": self.mips(),
             "digest": self.digest,
             "engine": self.engine,
+            "engine_counters": self.telemetry.engine.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
             "what": self.what,
             "replay": self.replay,
             "nodes": [{
