@@ -1,5 +1,6 @@
 //! Disks whose contents are a file of the host.
 
+use crate::qcow2::{self, Qcow2Disk};
 use machine::dev::virtio::disk::{BlockBackend, Overlay, SECTOR_BYTES};
 use machine::state::{Source, State, StateError};
 use std::fs::{File, OpenOptions};
@@ -18,7 +19,7 @@ pub enum Mode {
     Writable,
 }
 
-/// Opens a raw image.
+/// Opens a disk image: qcow2 when its name ends in `.qcow2`, else raw.
 ///
 /// Errors: the host's; for a writable one also that someone else has it locked.
 pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
@@ -31,6 +32,14 @@ pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
     if writable {
         file.try_lock()
             .map_err(|error| io::Error::other(format!("another run is writing to it ({error})")))?;
+    }
+    if qcow2::is_named(path) {
+        let disk = Qcow2Disk::open(file, writable)?;
+        return Ok(if mode == Mode::Overlay {
+            Box::new(Overlay::new(Box::new(disk)))
+        } else {
+            Box::new(disk)
+        });
     }
     let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
     let disk = FileDisk { file, bytes, writable };

@@ -8,6 +8,7 @@ pub mod control;
 pub mod disk;
 pub mod job;
 mod lockstep;
+mod qcow2;
 pub mod run;
 pub mod share;
 pub mod telemetry;

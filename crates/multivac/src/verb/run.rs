@@ -74,7 +74,7 @@ struct BootFlags {
     /// Machine-mode firmware in place of the built-in SBI (OpenSBI's fw_jump or fw_dynamic).
     #[arg(long, value_name = "FILE", conflicts_with = "elf")]
     bios: Option<PathBuf>,
-    /// A raw disk image, FILE[,ro][,overlay][,writable]; may be repeated. What the guest writes stays in memory.
+    /// A disk image, raw or (by its name) .qcow2: FILE[,ro][,overlay][,writable]; may be repeated. What the guest writes stays in memory.
     #[arg(long = "disk", value_name = "FILE[,MODE]", value_parser = config::disk)]
     disks: Vec<config::Disk>,
     /// A bare-metal program.
