@@ -94,6 +94,9 @@ pub fn exception_name(code: usize) -> Option<&'static str> {
         21 => "load guest-page fault",
         22 => "virtual instruction",
         23 => "store guest-page fault",
+        24 => "instruction TLB miss",
+        25 => "load TLB miss",
+        27 => "store TLB miss",
         _ => return None,
     })
 }

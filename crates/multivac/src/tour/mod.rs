@@ -74,4 +74,8 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         title: ("Virtual CPU, memory, interrupts", "CPU virtuale, memoria, interruzioni"),
         entries: node::ENTRIES,
     },
+    Chapter {
+        title: ("The virtual machine monitor and memory", "Il monitor di macchine virtuali e la memoria"),
+        entries: node::MEMORY,
+    },
 ];
