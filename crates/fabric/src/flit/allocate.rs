@@ -145,7 +145,7 @@ impl FlitNetwork {
             self.scratch.asked.push(output);
             return;
         }
-        let start = state.next_in[first + usize::from(output)];
+        let start = state.out[first + usize::from(output)].next_in;
         let key = |input: u16| {
             let class = state.channel[first + usize::from(input)].class;
             (std::cmp::Reverse(class), rank(input, start, size + 1))
@@ -173,7 +173,7 @@ impl FlitNetwork {
         if free == 0 {
             return None;
         }
-        let start = usize::from(state.next_out[input]);
+        let start = usize::from(state.channel[input].next_out);
         let first = usize::from(channel.port) * state.vcs;
         let skip = start.saturating_sub(first);
         let vc = if skip < state.vcs {
@@ -189,7 +189,7 @@ impl FlitNetwork {
         let state = &self.state;
         let flits = self.packets.get(state.front(input).packet).packet.flits;
         (0..state.vcs)
-            .filter(|vc| free >> vc & 1 == 1 && u32::from(state.credits[out * state.vcs + vc]) >= flits)
+            .filter(|vc| free >> vc & 1 == 1 && u32::from(state.out[out * state.vcs + vc].credits) >= flits)
             .fold(0, |mask, vc| mask | 1 << vc)
     }
 
@@ -215,7 +215,8 @@ impl FlitNetwork {
             if free == 0 {
                 continue;
             }
-            let room: u32 = state.credits[out * state.vcs..][..state.vcs].iter().map(|c| u32::from(*c)).sum();
+            let channels = &state.out[out * state.vcs..][..state.vcs];
+            let room: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             if best.is_none_or(|(most, _, _)| room > most) {
                 best = Some((room, port, free));
             }
@@ -227,18 +228,18 @@ impl FlitNetwork {
     fn take_channel(&mut self, router: usize, output: usize, input: usize) {
         let state = &mut self.state;
         let first = router * state.ports * state.vcs;
-        let (out_port, out_vc) = (output / state.vcs, output % state.vcs);
-        let (port, vc) = (input / state.vcs, input % state.vcs);
-        state.owner[first + output] = u16::try_from(input).unwrap_or(FREE);
+        let (out_port, out_vc) = (output >> state.vc_bits, output & (state.vcs - 1));
+        let (port, vc) = (input >> state.vc_bits, input & (state.vcs - 1));
+        state.out[first + output].owner = u16::try_from(input).unwrap_or(FREE);
         state.port[router * state.ports + out_port].free &= !(1 << out_vc);
-        state.next_out[first + input] = u16::try_from(output + 1).unwrap_or(0);
-        state.next_in[first + output] = u16::try_from(input + 1).unwrap_or(0);
+        state.channel[first + input].next_out = u16::try_from(output + 1).unwrap_or(0);
+        state.out[first + output].next_in = u16::try_from(input + 1).unwrap_or(0);
         let channel = &mut state.channel[first + input];
         channel.stage = Stage::Active;
         channel.port = byte(crate::ids::small(out_port));
         channel.vc = byte(crate::ids::small(out_vc));
         state.clear_waiting(router, port, vc);
-        if state.credits[first + output] > 0 {
+        if state.out[first + output].credits > 0 {
             state.set_ready(router, port, vc);
         }
     }

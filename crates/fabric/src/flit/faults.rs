@@ -45,7 +45,7 @@ impl FlitNetwork {
         let out = router.index() * state.ports + port.index();
         let mut found = Vec::new();
         for vc in 0..state.vcs {
-            let owner = state.owner[out * state.vcs + vc];
+            let owner = state.out[out * state.vcs + vc].owner;
             if owner == FREE {
                 continue;
             }

@@ -67,7 +67,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn new(nodes: usize, config: &Config) -> Sources {
-        let (classes, vcs) = (config.classes as usize, config.vcs as usize);
+        let (classes, vcs) = (config.classes as usize, config.vcs.next_power_of_two() as usize);
         let depth = u16::try_from(config.buffer_flits).unwrap_or(u16::MAX);
         let mut sources = Sources {
             classes,
@@ -178,8 +178,8 @@ impl FlitNetwork {
         let state = &self.state;
         let waiting = |port: crate::ids::Port| {
             let first = (router.index() * state.ports + port.index()) * state.vcs;
-            let credits = &state.credits[first..first + state.vcs];
-            let free: u32 = credits.iter().map(|c| u32::from(*c)).sum();
+            let channels = &state.out[first..first + state.vcs];
+            let free: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             index(state.depth * state.vcs) - free
         };
         Some(self.routes.plan(packet.from, packet.to, random, waiting))

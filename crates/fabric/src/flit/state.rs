@@ -52,6 +52,19 @@ pub(super) struct Channel {
     pub(super) class: u8,
     /// What it is doing.
     pub(super) stage: Stage,
+    /// Where its round robin over output channels starts: after the one granted last.
+    pub(super) next_out: u16,
+}
+
+/// An output channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutChannel {
+    /// Free places of its buffer downstream, as far as is known here.
+    pub(super) credits: u16,
+    /// The input channel (`port * vcs + vc`) that holds it, or [`FREE`].
+    pub(super) owner: u16,
+    /// Where its round robin over input channels starts.
+    pub(super) next_in: u16,
 }
 
 /// A port, as input and as output.
@@ -61,6 +74,9 @@ pub(super) struct PortState {
     pub(super) down: u32,
     /// Where the input comes from: the port index of an output, or a node.
     pub(super) up: u32,
+    /// Its router and its number there.
+    pub(super) router: u32,
+    pub(super) number: u8,
     /// Input channels that ask for the switch: they hold a flit, an output channel and a credit.
     pub(super) ready: u16,
     /// Input channels whose head waits for an output channel.
@@ -79,19 +95,15 @@ pub(super) struct PortState {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ports: usize,
+    /// Channels of a port in the arrays: a power of two, of which the first are in use.
     pub(super) vcs: usize,
+    /// Its logarithm.
+    pub(super) vc_bits: u32,
     pub(super) depth: usize,
     pub(super) port: Vec<PortState>,
     pub(super) channel: Vec<Channel>,
     pub(super) flits: Vec<Flit>,
-    /// Free places of each output channel's buffer downstream, as far as is known here.
-    pub(super) credits: Vec<u16>,
-    /// The input channel (`port * vcs + vc`) that holds each output channel, or [`FREE`].
-    pub(super) owner: Vec<u16>,
-    /// Round robin of each input channel over output channels: (port, vc) after the one granted last.
-    pub(super) next_out: Vec<u16>,
-    /// Round robin of each output channel over input channels.
-    pub(super) next_in: Vec<u16>,
+    pub(super) out: Vec<OutChannel>,
     /// Ports of each router with a ready channel.
     pub(super) ready_ports: Vec<u64>,
     /// Ports of each router with a waiting channel.
@@ -119,9 +131,9 @@ impl State {
                     .to_owned(),
             });
         }
-        let vcs = config.vcs as usize;
+        let vcs = config.vcs.next_power_of_two() as usize;
         let depth = config.buffer_flits as usize;
-        let all = all_vcs(vcs);
+        let all = all_vcs(config.vcs as usize);
         let mut port = Vec::with_capacity(routers * ports);
         for router in 0..routers {
             let peers = topology.ports(RouterId(small(router)));
@@ -134,6 +146,8 @@ impl State {
                 port.push(PortState {
                     down: other,
                     up: other,
+                    router: small(router),
+                    number: u8::try_from(p).unwrap_or(u8::MAX),
                     ready: 0,
                     waiting: 0,
                     free: all,
@@ -147,14 +161,12 @@ impl State {
         Ok(State {
             ports,
             vcs,
+            vc_bits: vcs.trailing_zeros(),
             depth,
             port,
             channel: vec![Channel::default(); channels],
             flits: vec![Flit::default(); channels * depth],
-            credits: vec![u16::try_from(depth).unwrap_or(u16::MAX); channels],
-            owner: vec![FREE; channels],
-            next_out: vec![0; channels],
-            next_in: vec![0; channels],
+            out: vec![OutChannel { credits: depth_u16(depth), owner: FREE, next_in: 0 }; channels],
             ready_ports: vec![0; routers],
             waiting_ports: vec![0; routers],
             active: vec![0; routers.div_ceil(64)],
@@ -171,11 +183,17 @@ impl State {
             port.free = all;
         }
         self.channel.fill(Channel::default());
-        self.credits.fill(u16::try_from(self.depth).unwrap_or(u16::MAX));
-        self.owner.fill(FREE);
+        let depth = depth_u16(self.depth);
+        self.out.fill(OutChannel { credits: depth, owner: FREE, next_in: 0 });
         self.ready_ports.fill(0);
         self.waiting_ports.fill(0);
         self.active.fill(0);
+    }
+
+    /// Router, port and channel of an index.
+    pub(super) fn place(&self, channel: usize) -> (usize, usize, usize) {
+        let port = &self.port[channel >> self.vc_bits];
+        (port.router as usize, usize::from(port.number), channel & (self.vcs - 1))
     }
 
     /// The flit at the front of an input channel.
@@ -218,6 +236,10 @@ impl State {
             self.waiting_ports[router] &= !(1 << port);
         }
     }
+}
+
+fn depth_u16(depth: usize) -> u16 {
+    u16::try_from(depth).unwrap_or(u16::MAX)
 }
 
 fn all_vcs(vcs: usize) -> u16 {

@@ -71,12 +71,12 @@ impl FlitNetwork {
         match slot.stage {
             Stage::Active => {
                 if slot.visible == 1 {
-                    let (router, port, vc) = self.place(channel);
+                    let (router, port, vc) = self.state.place(channel);
                     let state = &mut self.state;
                     let slot = state.channel[channel];
                     let output =
                         (router * state.ports + usize::from(slot.port)) * state.vcs + usize::from(slot.vc);
-                    if state.credits[output] > 0 {
+                    if state.out[output].credits > 0 {
                         state.set_ready(router, port, vc);
                     }
                 }
@@ -85,13 +85,6 @@ impl FlitNetwork {
             Stage::Hold => self.maybe_whole(channel),
             Stage::Wait => {}
         }
-    }
-
-    /// Router, port and channel of an index.
-    pub(super) fn place(&self, channel: usize) -> (usize, usize, usize) {
-        let (vcs, ports) = (self.state.vcs, self.state.ports);
-        let port = channel / vcs;
-        (port / ports, port % ports, channel % vcs)
     }
 
     /// A head flit has come to the front.
@@ -116,7 +109,7 @@ impl FlitNetwork {
     }
 
     fn at_source(&self, channel: usize) -> bool {
-        self.state.port[channel / self.state.vcs].up & NODE != 0
+        self.state.port[channel >> self.state.vc_bits].up & NODE != 0
     }
 
     fn front_flits(&self, channel: usize) -> u32 {
@@ -133,7 +126,7 @@ impl FlitNetwork {
 
     /// Finds the front packet's output and lets it ask for a channel there.
     fn may_ask(&mut self, channel: usize) {
-        let (router, port, vc) = self.place(channel);
+        let (router, port, vc) = self.state.place(channel);
         let state = &mut self.state;
         let flit = state.front(channel);
         let flying = self.packets.get_mut(flit.packet);
@@ -155,11 +148,11 @@ impl FlitNetwork {
     /// A credit comes back to an output channel.
     fn credit(&mut self, channel: usize) {
         let state = &mut self.state;
-        state.credits[channel] += 1;
-        let owner = state.owner[channel];
-        if state.credits[channel] == 1 && owner != FREE {
-            let router = channel / (state.vcs * state.ports);
-            let (port, vc) = (usize::from(owner) / state.vcs, usize::from(owner) % state.vcs);
+        state.out[channel].credits += 1;
+        let owner = state.out[channel].owner;
+        if state.out[channel].credits == 1 && owner != FREE {
+            let router = state.place(channel).0;
+            let (port, vc) = (usize::from(owner) >> state.vc_bits, usize::from(owner) & (state.vcs - 1));
             let input = router * state.ports * state.vcs + usize::from(owner);
             if state.channel[input].visible > 0 {
                 state.set_ready(router, port, vc);
@@ -185,13 +178,13 @@ impl FlitNetwork {
         }
         let out = router * state.ports + out_port;
         let output = out * state.vcs + out_vc;
-        state.credits[output] -= 1;
-        let starved = state.credits[output] == 0;
+        state.out[output].credits -= 1;
+        let starved = state.out[output].credits == 0;
         state.sent[out] += 1;
         let down = state.port[out].down;
         let up = state.port[router * state.ports + port].up;
         if flit.tail {
-            state.owner[output] = FREE;
+            state.out[output].owner = FREE;
             state.port[out].free |= 1 << out_vc;
         }
         if flit.tail || visible == 0 || starved {

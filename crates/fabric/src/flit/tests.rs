@@ -80,7 +80,7 @@ fn audit(network: &FlitNetwork) {
                 continue;
             }
             let behind = if down & NODE != 0 { 0 } else { stored(down as usize * state.vcs + vc) };
-            assert_eq!(usize::from(state.credits[here]) + behind + credits[here], state.depth);
+            assert_eq!(usize::from(state.out[here].credits) + behind + credits[here], state.depth);
             let up = state.port[port].up;
             if up & NODE != 0 {
                 let node = (up & !NODE) as usize * state.vcs + vc;
