@@ -112,6 +112,8 @@ pub struct Cluster {
     job: Option<Job>,
     /// Console input that the serial port had no room for yet.
     pending: Vec<u8>,
+    /// Console input waits until the guest opens its virtio console.
+    input_waits: bool,
     output: blake3::Hasher,
     output_bytes: u64,
 }
@@ -126,6 +128,7 @@ impl Cluster {
             bounds,
             job: None,
             pending: Vec::new(),
+            input_waits: false,
             output: blake3::Hasher::new(),
             output_bytes: 0,
         }
@@ -134,6 +137,12 @@ impl Cluster {
     /// Makes the run one for a command: it ends when the command does.
     pub fn set_command(&mut self, command: Command) {
         self.job = Some(Job::new(command));
+    }
+
+    /// Makes console input wait until the guest opens its virtio console: for guests whose console that is, since
+    /// what comes earlier would go to the serial port, which they do not read.
+    pub fn hold_input(&mut self) {
+        self.input_waits = true;
     }
 
     /// Runs the same node on another engine beside it and compares their states every `every` instructions.
@@ -180,7 +189,7 @@ impl Cluster {
             if moment.asleep && self.pending.is_empty() && !job_input && !input.open {
                 return End::Deadlock;
             }
-            self.feed();
+            self.feed(asleep);
             let Some(pause) = self.epoch() else { return End::Diverged };
             self.deliver(host);
             if let Some(end) = self.exchange(host) {
@@ -248,8 +257,10 @@ impl Cluster {
 
     /// Gives the console as much input as it takes: the virtio console where the guest has it open, else the
     /// serial port.
-    fn feed(&mut self) {
-        if self.pending.is_empty() {
+    /// A node that is `asleep` for good gets what it was to wait for.
+    fn feed(&mut self, asleep: bool) {
+        let closed = self.node.bus.console().is_some_and(|console| !console.is_open(CONSOLE_PORT));
+        if self.pending.is_empty() || self.input_waits && closed && !asleep {
             return;
         }
         let taken = push_console(&mut self.node, &self.pending);

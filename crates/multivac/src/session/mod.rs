@@ -58,6 +58,9 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     if !config.run.command.is_empty() {
         cluster.set_command(Command { argv: config.run.command.clone(), ..Command::default() });
     }
+    if matches!(config.node.boot, Boot::Image { .. }) {
+        cluster.hold_input();
+    }
     if let Some(every) = manner.lockstep {
         let mut oracle = config.clone();
         oracle.run.engine = EngineKind::Interp;
