@@ -26,7 +26,8 @@ impl Frame {
     pub(super) fn random(&mut self, op: Op) {
         let word = op.match_bits() | self.rng.word() & !op.mask();
         let Some(mut inst) = decode(word) else { unreachable!("a word of a row decodes") };
-        let fields = op.format().fields();
+        // Random operands may make a hint of it, which is another row.
+        let fields = inst.op.format().fields();
         if fields.rd == Slot::X {
             inst.rd = self.destination().number();
         }

@@ -1,6 +1,7 @@
 //! Zicsr: what is read, what is written, and when nothing is.
 
 use isa::csr as n;
+use isa::reg::Reg;
 use isa::{Inst, Op};
 
 use super::scene::{CODE, Mode, Outcome, Scene};
@@ -123,4 +124,54 @@ fn views_show_their_part_of_a_register() {
     assert_eq!((scene.csr(n::MIP), scene.csr(n::HIP), scene.csr(n::VSIP)), (0x444, 0x444, 0x222));
     scene.set_csr(n::FCSR, 0xe5);
     assert_eq!((scene.csr(n::FRM), scene.csr(n::FFLAGS)), (7, 5));
+}
+
+#[test]
+fn a_written_counter_is_what_the_next_instruction_reads() {
+    for csr in [n::MCYCLE, n::MINSTRET] {
+        let mut scene = Scene::new();
+        scene.run(|a| {
+            a.li(Reg::A0, 1000).csrw(csr, Reg::A0).csrr(Reg::A1, csr).nop().csrr(Reg::A2, csr);
+        });
+        assert_eq!(scene.hart().x[11], 1000, "{}", n::name(csr));
+        assert_eq!(scene.hart().x[12], 1002, "{}", n::name(csr));
+    }
+}
+
+#[test]
+fn a_trap_counts_as_a_cycle_and_not_as_an_instruction() {
+    let mut scene = Scene::new();
+    let (cycles, retired) = (scene.csr(n::MCYCLE), scene.csr(n::MINSTRET));
+    scene.execute(&Inst::of(Op::Ecall));
+    assert_eq!((scene.csr(n::MCYCLE) - cycles, scene.csr(n::MINSTRET) - retired), (1, 0));
+}
+
+#[test]
+fn inhibited_counters_stand_still() {
+    for (csr, bit) in [(n::MCYCLE, 1), (n::MINSTRET, 4)] {
+        let mut scene = Scene::new();
+        scene.run(|a| {
+            a.li(Reg::A0, bit).csrw(n::MCOUNTINHIBIT, Reg::A0).csrr(Reg::A1, csr).nop().nop();
+            a.csrr(Reg::A2, csr).csrw(n::MCOUNTINHIBIT, Reg::ZERO).nop().csrr(Reg::A3, csr);
+        });
+        let hart = scene.hart();
+        assert_eq!(hart.x[11], hart.x[12], "{}", n::name(csr));
+        assert!(hart.x[13] > hart.x[12] && hart.x[13] <= hart.x[12] + 2, "{}", n::name(csr));
+    }
+}
+
+#[test]
+fn event_counters_are_there_and_read_zero() {
+    let mut scene = Scene::new();
+    for i in 0..29 {
+        for first in [n::MHPMCOUNTER3, n::MHPMEVENT3] {
+            scene.hart().x[8] = u64::MAX;
+            let write = Inst { rs1: 8, imm: (first + i).into(), ..Inst::of(Op::Csrrw) };
+            assert_eq!(scene.execute(&write), Outcome::Retired(CODE + 4));
+            assert_eq!(scene.csr(first + i), 0);
+        }
+        let read = Inst { rd: 9, imm: (n::HPMCOUNTER3 + i).into(), ..Inst::of(Op::Csrrs) };
+        assert_eq!(scene.execute(&read), Outcome::Retired(CODE + 4));
+        assert_eq!(scene.hart().x[9], 0);
+    }
 }
