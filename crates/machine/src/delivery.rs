@@ -4,7 +4,7 @@
 
 use crate::core::Core;
 use crate::csr::{hypervisor, status};
-use crate::hart::Hart;
+use crate::hart::{Hart, Reservation};
 use crate::interrupt::{Interrupt, Target};
 use crate::privilege::Privilege;
 use crate::trap::{Cause, Trap};
@@ -104,7 +104,7 @@ pub fn mret(hart: &mut Hart) {
     hart.virt = privilege != Privilege::Machine && old & status::MPV != 0;
     hart.privilege = privilege;
     hart.pc = hart.csr.mepc;
-    hart.reservation = None;
+    hart.reservation = Reservation::NONE;
 }
 
 /// Executes `sret` for HS-mode (or M-mode) or, in virtualization mode, for VS-mode.
@@ -123,7 +123,7 @@ pub fn sret(hart: &mut Hart) {
         hart.csr.hstatus &= !hypervisor::SPV;
         hart.pc = hart.csr.sepc;
     }
-    hart.reservation = None;
+    hart.reservation = Reservation::NONE;
 }
 
 fn supervisor_status(old: u64, privilege: Privilege) -> u64 {

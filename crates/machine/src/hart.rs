@@ -39,6 +39,27 @@ pub enum Resume {
     },
 }
 
+/// The physical address that LR reserved, or none.
+///
+/// Invariant: none is a word that no naturally aligned address is; 0 is an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Reservation {
+    word: u64,
+}
+
+impl Reservation {
+    /// No reservation.
+    pub const NONE: Reservation = Reservation { word: u64::MAX };
+
+    /// A reservation of the aligned physical address `pa`.
+    pub fn of(pa: u64) -> Reservation {
+        Reservation { word: pa }
+    }
+}
+
+state_fields!(Reservation { word });
+
 /// One hart.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -64,7 +85,7 @@ pub struct Hart {
     /// Dynamic rounding mode (`frm`).
     pub frm: u8,
     /// The physical address reserved by LR.
-    pub reservation: Option<u64>,
+    pub reservation: Reservation,
     /// Whether it executes.
     pub state: RunState,
     /// Number of this hart, from 0.
@@ -93,7 +114,7 @@ impl Hart {
             virt: false,
             fflags: 0,
             frm: 0,
-            reservation: None,
+            reservation: Reservation::NONE,
             state: RunState::Stopped,
             id,
             csr: Csrs::default(),
@@ -139,7 +160,7 @@ impl Hart {
         self.pc = entry;
         self.x[10] = self.id as u64;
         self.x[11] = opaque;
-        self.reservation = None;
+        self.reservation = Reservation::NONE;
         self.state = RunState::Running;
     }
 }

@@ -12,7 +12,7 @@ use crate::delivery;
 use crate::dev::syscon::PowerRequest;
 use crate::engine::{Engine, Exit};
 use crate::firmware;
-use crate::hart::{Hart, Resume, RunState};
+use crate::hart::{Hart, Reservation, Resume, RunState};
 use crate::interrupt;
 use crate::lines::mip;
 use crate::mmu::software::{self, SoftwareTlb};
@@ -305,7 +305,7 @@ impl Node {
             }
         }
         let hart = &mut self.harts[id];
-        hart.reservation = None;
+        hart.reservation = Reservation::NONE;
         self.debts[id] = self.clock.turn_cycle(hart.cycles()).saturating_sub(slice);
         self.turn.begun = false;
         None

@@ -54,6 +54,9 @@ pub(crate) fn f_at(guest: u8) -> i32 {
 /// Displacement from `rbp` of the program counter.
 pub(crate) const PC: i32 = at(offset_of!(Hart, pc));
 
+/// Displacement from `rbp` of the reservation, whose word is all ones when there is none.
+pub(crate) const RESERVATION: i32 = at(offset_of!(Hart, reservation));
+
 #[cfg(test)]
 mod tests {
     use super::*;

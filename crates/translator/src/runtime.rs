@@ -8,6 +8,7 @@ use crate::store::Site;
 use machine::core::Core;
 use machine::engine::Exit;
 use machine::interp::{Kind, Stepped};
+use machine::ram::RAM_BASE;
 
 /// One run of the engine, as translated code carries it along.
 pub(crate) struct Run {
@@ -59,11 +60,16 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
     }
 }
 
-/// The address that a plain load or store is about to access.
+/// The address that a load, a store or an atomic operation is about to access.
 fn memory_address(core: &Core<'_>, inst: &isa::Inst) -> Option<u64> {
     let plain = matches!(
         inst.op.format(),
-        isa::Format::Load | isa::Format::Store | isa::Format::FLoad | isa::Format::FStore
+        isa::Format::Load
+            | isa::Format::Store
+            | isa::Format::FLoad
+            | isa::Format::FStore
+            | isa::Format::Amo
+            | isa::Format::Lr
     );
     plain.then(|| core.hart.x[usize::from(inst.rs1)].wrapping_add(i64::from(inst.imm).cast_unsigned()))
 }
@@ -86,6 +92,7 @@ impl Parts {
         self.counters.entries += 1;
         let trampoline = self.trampoline;
         space.slots = self.store.slot_table();
+        space.host_to_physical = RAM_BASE.wrapping_sub(core.bus.ram.host_base() as u64);
         let hart: *mut _ = &mut *core.hart;
         let mut run = Run {
             retired: core.hart.retired,

@@ -44,6 +44,8 @@ pub(crate) struct Space {
     pub(crate) slots: *const u64,
     /// The present run of the engine.
     pub(crate) run: *mut Run,
+    /// Added to a host address in main memory it gives the physical address.
+    pub(crate) host_to_physical: u64,
     /// Rounding mode of the guest, and the exceptions accrued since it was last set.
     pub(crate) guest_mxcsr: u32,
     /// The host's own.
@@ -68,6 +70,7 @@ impl Space {
         Box::new(Space {
             slots: std::ptr::null(),
             run: std::ptr::null_mut(),
+            host_to_physical: 0,
             guest_mxcsr: MXCSR_DEFAULT,
             host_mxcsr: MXCSR_DEFAULT,
             float_ready: 0,

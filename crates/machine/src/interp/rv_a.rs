@@ -5,13 +5,14 @@
 
 use super::cpu::{Cpu, Flow, Step};
 use super::rv_i::sext32;
+use crate::hart::Reservation;
 use crate::mmu::Access;
 use isa::Inst;
 
 fn load_reserved(cpu: &mut Cpu<'_>, inst: &Inst, bytes: u64, extend: fn(u64) -> u64) -> Step {
     let pa = cpu.atomic_address(cpu.x(inst.rs1), bytes, Access::Load)?;
     let value = cpu.bus.ram.load(pa, bytes).unwrap_or(0);
-    cpu.hart.reservation = Some(pa);
+    cpu.hart.reservation = Reservation::of(pa);
     cpu.set_x(inst.rd, extend(value));
     Ok(Flow::Next)
 }
@@ -20,8 +21,8 @@ fn store_conditional(cpu: &mut Cpu<'_>, inst: &Inst, bytes: u64) -> Step {
     let va = cpu.x(inst.rs1);
     let reservation = cpu.hart.reservation;
     let pa = cpu.atomic_address(va, bytes, Access::Store)?;
-    cpu.hart.reservation = None;
-    let holds = reservation == Some(pa);
+    cpu.hart.reservation = Reservation::NONE;
+    let holds = reservation == Reservation::of(pa);
     if holds {
         let data = cpu.x(inst.rs2).to_le_bytes();
         cpu.write_memory(pa, if bytes == 4 { &data[..4] } else { &data });

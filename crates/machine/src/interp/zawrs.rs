@@ -6,6 +6,7 @@
 use super::cpu::{Cpu, Flow, Step, Stop};
 use crate::csr::{hypervisor, status};
 use crate::engine::Exit;
+use crate::hart::Reservation;
 use crate::privilege::Privilege;
 use crate::trap::Trap;
 use isa::Inst;
@@ -23,7 +24,7 @@ pub(super) fn wrs_nto(cpu: &mut Cpu<'_>, inst: &Inst) -> Step {
 }
 
 pub(super) fn wrs_sto(cpu: &mut Cpu<'_>, _: &Inst) -> Step {
-    if cpu.hart.reservation.is_some() {
+    if cpu.hart.reservation != Reservation::NONE {
         cpu.stop = Stop::Exit(Exit::Stall);
     }
     Ok(Flow::Next)

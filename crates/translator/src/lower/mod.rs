@@ -1,5 +1,6 @@
 //! From instructions to host code: one file for each kind.
 
+mod atomic;
 mod bits;
 mod control;
 mod float;
@@ -14,6 +15,7 @@ use isa::Inst;
 pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
     integer::lower(e, inst)
         || memory::lower(e, inst)
+        || atomic::lower(e, inst)
         || control::lower(e, inst)
         || multiply::lower(e, inst)
         || bits::lower(e, inst)
