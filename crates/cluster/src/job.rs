@@ -57,6 +57,11 @@ impl Job {
         }
     }
 
+    /// Asks the guest to write everything back and power off.
+    pub fn shut_down(&mut self) {
+        self.session.shut_down(false);
+    }
+
     /// Takes in what the guest sent, and starts the command when it may.
     pub fn receive(&mut self, bytes: &[u8]) -> Vec<Step> {
         match self.session.receive(bytes) {

@@ -102,6 +102,17 @@ impl Host for Recorder {
     }
 }
 
+/// A device that is a console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mouth {
+    Serial,
+    Virtio,
+}
+
+/// How long console input waits for a guest that has said nothing: it may still be setting its console up, and
+/// would lose what comes before.
+const SILENCE_NS: u64 = 100_000_000;
+
 /// A cluster of one node, and its run.
 pub struct Cluster {
     node: Node,
@@ -110,10 +121,16 @@ pub struct Cluster {
     symbols: Symbols,
     bounds: Bounds,
     job: Option<Job>,
-    /// Console input that the serial port had no room for yet.
+    /// Shut the guest down behind the command.
+    orderly: bool,
+    /// How the command ended, while the guest shuts down behind it.
+    ended: Option<Ended>,
+    /// Console input that waits for the guest to listen, or for room.
     pending: Vec<u8>,
     /// Console input waits until the guest opens its virtio console.
     input_waits: bool,
+    /// Through which device the guest spoke last: it listens there.
+    mouth: Option<Mouth>,
     output: blake3::Hasher,
     output_bytes: u64,
 }
@@ -127,8 +144,11 @@ impl Cluster {
             symbols: booted.symbols,
             bounds,
             job: None,
+            orderly: false,
+            ended: None,
             pending: Vec::new(),
             input_waits: false,
+            mouth: None,
             output: blake3::Hasher::new(),
             output_bytes: 0,
         }
@@ -143,6 +163,11 @@ impl Cluster {
     /// what comes earlier would go to the serial port, which they do not read.
     pub fn hold_input(&mut self) {
         self.input_waits = true;
+    }
+
+    /// Shuts the guest down behind its command, which writes back what it still holds.
+    pub fn shut_down_after_command(&mut self) {
+        self.orderly = true;
     }
 
     /// Runs the same node on another engine beside it and compares their states every `every` instructions.
@@ -189,13 +214,16 @@ impl Cluster {
             if moment.asleep && self.pending.is_empty() && !job_input && !input.open {
                 return End::Deadlock;
             }
-            self.feed(asleep);
+            self.feed(moment.asleep);
             let Some(pause) = self.epoch() else { return End::Diverged };
             self.deliver(host);
             if let Some(end) = self.exchange(host) {
                 return end;
             }
             match pause {
+                Pause::Halted(_) | Pause::Asleep if self.ended.is_some() => {
+                    return self.ended.map_or(End::Deadlock, End::Job);
+                }
                 Pause::Halted(halt) => return End::Halted(halt),
                 Pause::Instructions => return End::Instructions,
                 Pause::Time if self.bounds.time_ns.is_some_and(|limit| self.virtual_ns() >= limit) => {
@@ -255,17 +283,18 @@ impl Cluster {
         }
     }
 
-    /// Gives the console as much input as it takes: the virtio console where the guest has it open, else the
-    /// serial port.
-    /// A node that is `asleep` for good gets what it was to wait for.
+    /// Gives the console as much input as it takes, where the guest listens. A node that is `asleep` for good
+    /// gets what it was to wait for.
     fn feed(&mut self, asleep: bool) {
         let closed = self.node.bus.console().is_some_and(|console| !console.is_open(CONSOLE_PORT));
-        if self.pending.is_empty() || self.input_waits && closed && !asleep {
+        let silent = self.mouth.is_none() && self.virtual_ns() < SILENCE_NS;
+        if self.pending.is_empty() || !asleep && (silent || self.input_waits && closed) {
             return;
         }
-        let taken = push_console(&mut self.node, &self.pending);
+        let mouth = if self.input_waits { Mouth::Virtio } else { self.mouth.unwrap_or(Mouth::Serial) };
+        let taken = push_console(&mut self.node, mouth, &self.pending);
         if let Some(shadow) = &mut self.shadow {
-            push_console(&mut shadow.node, &self.pending);
+            push_console(&mut shadow.node, mouth, &self.pending);
         }
         self.pending.drain(..taken);
     }
@@ -288,6 +317,10 @@ impl Cluster {
                     self.output_bytes += bytes.len() as u64;
                     host.job(stream, &bytes);
                 }
+                Step::Ended(ended) if self.orderly => {
+                    self.ended = Some(ended);
+                    job.shut_down();
+                }
                 Step::Ended(ended) => end = end.or(Some(End::Job(ended))),
                 Step::Lost(reason) => end = end.or(Some(End::JobLost(reason))),
             }
@@ -303,7 +336,8 @@ impl Cluster {
 
     /// Takes what the guest wrote.
     fn deliver(&mut self, host: &mut dyn Host) {
-        let bytes = take_console(&mut self.node);
+        let (bytes, mouth) = take_console(&mut self.node);
+        self.mouth = mouth.or(self.mouth);
         if let Some(shadow) = &mut self.shadow {
             take_console(&mut shadow.node);
         }
@@ -315,11 +349,11 @@ impl Cluster {
     }
 }
 
-/// Gives the console as much of `input` as it takes.
-fn push_console(node: &mut Node, input: &[u8]) -> usize {
+/// Gives a console as much of `input` as it takes.
+fn push_console(node: &mut Node, mouth: Mouth, input: &[u8]) -> usize {
     let bus = &mut node.bus;
-    let taken = match bus.console() {
-        Some(console) if console.is_open(CONSOLE_PORT) => console.push_input(CONSOLE_PORT, input),
+    let taken = match (mouth, bus.console()) {
+        (Mouth::Virtio, Some(console)) => console.push_input(CONSOLE_PORT, input),
         _ => match &mut bus.uart {
             Some(uart) => uart.push_input(input, &mut bus.lines),
             None => input.len(),
@@ -329,11 +363,15 @@ fn push_console(node: &mut Node, input: &[u8]) -> usize {
     taken
 }
 
-/// What the guest wrote to its consoles.
-fn take_console(node: &mut Node) -> Vec<u8> {
+/// What the guest wrote to its consoles, and on which last.
+fn take_console(node: &mut Node) -> (Vec<u8>, Option<Mouth>) {
     let mut bytes = node.take_console();
-    if let Some(console) = node.bus.console() {
-        bytes.append(&mut console.take_output(CONSOLE_PORT));
+    let mut mouth = (!bytes.is_empty()).then_some(Mouth::Serial);
+    let console = node.bus.console();
+    let mut spoken = console.map(|console| console.take_output(CONSOLE_PORT)).unwrap_or_default();
+    if !spoken.is_empty() {
+        mouth = Some(Mouth::Virtio);
+        bytes.append(&mut spoken);
     }
-    bytes
+    (bytes, mouth)
 }

@@ -51,7 +51,7 @@ impl Telemetry {
                 interrupts: counted(&stats.interrupts, interrupt_name),
                 tlb_hits: stats.tlb_hits,
                 tlb_misses: stats.tlb_misses,
-                walks: stats.walks.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect(),
+                walks: counted_walks(&stats.walks),
                 context_switches: stats.context_switches,
                 sbi_calls: stats.sbi_calls,
                 charges: node.bus.timing.as_ref().map(|timing| *timing.charges(hart.id)),
@@ -59,6 +59,11 @@ impl Telemetry {
         });
         Telemetry { instructions: node.retired(), harts: harts.collect(), engine: node.engine_counters() }
     }
+}
+
+/// Walks that read an entry at all, by how many.
+fn counted_walks(walks: &[u64]) -> Vec<(usize, u64)> {
+    walks.iter().copied().enumerate().skip(1).filter(|(_, count)| *count > 0).collect()
 }
 
 /// What was counted at all, with names.

@@ -2,8 +2,10 @@
 
 use crate::exit::{Exit, Failure};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A place in a configuration text that is wrong.
 #[derive(Debug)]
@@ -32,8 +34,32 @@ impl Problem {
                     .elements([] as [annotate_snippets::Element<'_>; 0]),
             );
         }
-        Failure { exit: Exit::Config, text: Renderer::plain().render(&report).to_string() }
+        Failure { exit: Exit::Config, text: renderer().render(&report).to_string() }
     }
+}
+
+/// When messages are coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+static COLORED: AtomicBool = AtomicBool::new(false);
+
+/// Settles whether messages are coloured.
+pub(crate) fn set_color(color: Color) {
+    let fitting = || std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    COLORED.store(color == Color::Always || color == Color::Auto && fitting(), Ordering::Relaxed);
+}
+
+fn renderer() -> Renderer {
+    if COLORED.load(Ordering::Relaxed) { Renderer::styled() } else { Renderer::plain() }
 }
 
 /// The known word nearest to `word`, if one is near enough to be what was meant.

@@ -1,11 +1,8 @@
 //! `multivac`: a parallel computer in one command. One module a verb under [`verb`].
 
-#[allow(dead_code, reason = "verbs use it as they land")]
 mod config;
-#[allow(dead_code, reason = "verbs use it as they land")]
 mod diag;
 mod draw;
-#[allow(dead_code, reason = "verbs use it as they land")]
 mod exit;
 mod session;
 mod tour;
@@ -17,12 +14,16 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(version, about, long_about = None)]
 struct Cli {
+    /// When messages are coloured.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: diag::Color,
     #[command(subcommand)]
     verb: verb::Verb,
 }
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    diag::set_color(cli.color);
     match cli.verb.run() {
         Ok(code) => code.into(),
         Err(failure) => {

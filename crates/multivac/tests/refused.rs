@@ -28,7 +28,6 @@ fn flags_that_cannot_be() {
     check(&["run", "--memory", "512"], USAGE, &["did you mean `512MiB`?"]);
     check(&["run", "--max-time", "soon"], USAGE, &["--max-time"]);
     check(&["run", "--engine", "interpp"], USAGE, &["interp"]);
-    check(&["run", "--engine", "translate"], USAGE, &["not supported yet"]);
     check(&["run", "--elf", "a", "--kernel", "b"], USAGE, &["cannot be used with"]);
     check(&["run", "--entry", "m"], USAGE, &["--elf"]);
     check(&["run", "--initrd", "x"], USAGE, &["--kernel"]);

@@ -53,6 +53,8 @@ fn equal_runs_have_equal_digests_and_a_seed_or_a_hart_changes_them() {
     assert_eq!(first, digest(&["--seed", "7"]));
     assert_ne!(first, digest(&["--seed", "8"]));
     assert_ne!(first, digest(&["--seed", "7", "--harts", "3"]));
+    assert_eq!(first, digest(&["--seed", "7", "--engine", "interp"]));
+    assert_ne!(first, digest(&["--seed", "7", "--timing", "modelled"]));
     // A file that says the same is the same run, and so is the command that a report names.
     let config =
         file("same.toml", "schema = 1\n[cluster]\nseed = 7\n[[node]]\nharts = 4\nmemory = \"64MiB\"\n");

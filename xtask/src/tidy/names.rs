@@ -69,12 +69,21 @@ pub(super) fn places(files: &[File]) -> Result<Vec<String>> {
         hosts(line).find(|host| !is_allowed(host)).map(|host| format!("the host `{host}`"))
     });
     for file in files.iter().filter(|file| file.text().is_none()) {
-        let found = PATHS
-            .iter()
-            .find(|start| file.bytes.windows(start.len()).any(|window| window == start.as_bytes()));
+        let found = PATHS.iter().find(|start| {
+            let mut at = file.bytes.windows(start.len()).enumerate();
+            at.any(|(at, window)| window == start.as_bytes() && !is_library_path(&file.bytes[at..]))
+        });
         offences.extend(found.map(|start| format!("{}: a path of one machine, `{start}...`", file.path)));
     }
     Ok(offences)
+}
+
+/// Whether a path goes on into the sources of Rust's own libraries: these come compiled, and carry the path of
+/// wherever they were built.
+fn is_library_path(from: &[u8]) -> bool {
+    const LIBRARY: &[u8] = b"lib/rustlib/src/rust/library/";
+    let near = &from[..from.len().min(160)];
+    near.windows(LIBRARY.len()).any(|window| window == LIBRARY)
 }
 
 /// Runs `look` over each line of each text file but the lock files, whose addresses cargo writes.
@@ -106,7 +115,9 @@ fn hosts(line: &str) -> impl Iterator<Item = &str> {
         .filter_map(|pair| {
             let is_web = pair[0].ends_with("http") || pair[0].ends_with("https");
             let end = pair[1].find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-'));
-            is_web.then(|| &pair[1][..end.unwrap_or(pair[1].len())]).filter(|host| !host.is_empty())
+            is_web
+                .then(|| &pair[1][..end.unwrap_or(pair[1].len())])
+                .filter(|host| host.contains(char::is_alphanumeric))
         })
         .collect::<Vec<_>>()
         .into_iter()

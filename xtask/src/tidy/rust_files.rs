@@ -72,10 +72,14 @@ fn uses_unsafe(line: &str) -> bool {
     let mut words = outside
         .split_whitespace()
         .skip_while(|word| word.trim_start_matches(['(', '|', '{', '=', '!', '&', '*']) != "unsafe");
+    // `unsafe extern ... fn(...)` names a type; a block of foreign declarations is the one without `fn`.
+    let declares = code.trim_end().ends_with('{') && !code.contains("fn");
     words.next().is_some()
-        && words
-            .next()
-            .is_none_or(|next| next.starts_with('{') || ["fn", "impl", "trait", "extern"].contains(&next))
+        && words.next().is_none_or(|next| {
+            next.starts_with('{')
+                || ["fn", "impl", "trait"].contains(&next)
+                || (next == "extern" && (declares || code.contains("extern \"C\" fn ")))
+        })
 }
 
 /// Whether the comments and attributes directly above say why, allowing for one statement begun above the block.

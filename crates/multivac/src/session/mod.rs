@@ -57,6 +57,9 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     let mut cluster = Cluster::new(booted, bounds);
     if !config.run.command.is_empty() {
         cluster.set_command(Command { argv: config.run.command.clone(), ..Command::default() });
+        if config.node.disks.iter().any(|disk| disk.mode == DiskMode::Writable) {
+            cluster.shut_down_after_command();
+        }
     }
     if matches!(config.node.boot, Boot::Image { .. }) {
         cluster.hold_input();
