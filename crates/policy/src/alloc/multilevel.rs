@@ -10,8 +10,10 @@ use heap::collections::BTreeMap;
 use heap::vec;
 use heap::vec::Vec;
 
-/// Attempts with other random orders; the best counts.
-const ATTEMPTS: u64 = 16;
+/// Attempts with other random orders, on a problem of at most as many processes as [`WINDOW`]; the best counts.
+const ATTEMPTS: u64 = 96;
+/// Attempts on a larger problem.
+const ATTEMPTS_LARGE: u64 = 8;
 /// Rounds of refinement at a level, at most.
 const ROUNDS: usize = 12;
 
@@ -27,9 +29,10 @@ type Graph = Vec<Vertex>;
 
 pub(super) fn solve(problem: &Problem, seed: u64) -> Result<Allocation, NoWay> {
     let mut best: Result<(u64, Allocation), NoWay> = Err(NoWay::DoesNotFit { process: 0 });
-    for attempt in 0..ATTEMPTS {
+    let attempts = if problem.processes.len() <= WINDOW { ATTEMPTS } else { ATTEMPTS_LARGE };
+    for attempt in 0..attempts {
         let mut rng = Rng::stream(seed, attempt);
-        let found = attempt_once(problem, &mut rng, attempt % 2 == 0);
+        let found = attempt_once(problem, &mut rng, attempt);
         match (found, &best) {
             (Ok(at), Ok((cost, _))) if problem.cost(&at) >= *cost => {}
             (Ok(at), _) => best = Ok((problem.cost(&at), at)),
@@ -40,11 +43,12 @@ pub(super) fn solve(problem: &Problem, seed: u64) -> Result<Allocation, NoWay> {
     best.map(|(_, at)| at)
 }
 
-fn attempt_once(problem: &Problem, rng: &mut Rng, coarsen: bool) -> Result<Allocation, NoWay> {
+/// One attempt: coarsened or not, placed greedily or (every third) at random.
+fn attempt_once(problem: &Problem, rng: &mut Rng, attempt: u64) -> Result<Allocation, NoWay> {
     let mut levels: Vec<(Graph, Vec<usize>)> = Vec::new();
     let mut graph = finest(problem);
     let small = (4 * problem.nodes.len()).max(8);
-    while coarsen && graph.len() > small {
+    while attempt % 2 == 0 && graph.len() > small {
         let (map, coarse) = contract(problem, &graph, rng);
         let stuck = coarse.len() * 10 > graph.len() * 9;
         levels.push((core::mem::replace(&mut graph, coarse), map));
@@ -54,7 +58,7 @@ fn attempt_once(problem: &Problem, rng: &mut Rng, coarsen: bool) -> Result<Alloc
     }
     // Lumps may be too big to fit where their parts would: then begin one level finer.
     let mut at = loop {
-        match place(problem, &graph, rng) {
+        match place(problem, &graph, rng, attempt % 3 == 2) {
             Ok(at) => break at,
             Err(error) => match levels.pop() {
                 Some((finer, _)) => graph = finer,
@@ -140,8 +144,8 @@ fn shuffled(n: usize, rng: &mut Rng) -> Vec<usize> {
     order
 }
 
-/// Places the vertices, pinned ones first, then the biggest, each where it adds least traffic.
-fn place(problem: &Problem, graph: &Graph, rng: &mut Rng) -> Result<Allocation, NoWay> {
+/// Places the vertices, pinned ones first, then the biggest, each where it adds least traffic, or anywhere it fits.
+fn place(problem: &Problem, graph: &Graph, rng: &mut Rng, anywhere: bool) -> Result<Allocation, NoWay> {
     let mut left: Vec<(u64, u64)> = problem.nodes.iter().map(|node| (node.cpu, node.memory_kib)).collect();
     let mut at: Vec<Option<NodeId>> = vec![None; graph.len()];
     let mut order = shuffled(graph.len(), rng);
@@ -157,6 +161,9 @@ fn place(problem: &Problem, graph: &Graph, rng: &mut Rng) -> Result<Allocation, 
             .min_by_key(|&node| {
                 let to = NodeId::new(node);
                 let placed = vertex.edges.iter().filter_map(|&(other, rate)| Some((at[other]?, rate)));
+                if anywhere {
+                    return (rng.bits(), core::cmp::Reverse(0));
+                }
                 let added: u64 = placed.map(|(there, rate)| rate * u64::from(problem.hops(to, there))).sum();
                 (added, core::cmp::Reverse(left[node].0))
             })

@@ -1,53 +1,40 @@
 //! Affinity scheduling: a CPU prefers threads whose blocks its cache still holds.
 
-use super::kit::{CpuSet, ReadyVector};
+use super::kit::{CpuSet, WarmQueues};
 use super::{Arrival, Decision, Departure, Left, Machine, Policy, Refusal, Setup, Tuning};
-use crate::unit::{CpuId, Ns, ThreadId};
-use heap::{vec, vec::Vec};
+use crate::unit::{CpuId, ThreadId};
 
-/// The policy: a queue of warm threads for each CPU, and queue `cold` for those that are warm nowhere.
+/// The policy.
 pub(super) struct Affinity {
-    ready: ReadyVector,
-    since: Vec<Ns>,
-    cold: usize,
+    queues: WarmQueues,
     tuning: Tuning,
 }
 
 impl Affinity {
     pub(super) fn new(setup: &Setup<'_>) -> Result<Affinity, Refusal> {
-        let (cold, threads, tuning) = (setup.cpus, setup.threads.len(), setup.tuning);
-        Ok(Affinity {
-            ready: ReadyVector::new(cold + 1, threads),
-            since: vec![Ns::ZERO; threads],
-            cold,
-            tuning,
-        })
+        Ok(Affinity { queues: WarmQueues::new(setup), tuning: setup.tuning })
     }
 }
 
 impl Policy for Affinity {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, _: Arrival, kick: &mut CpuSet) {
-        let warm = machine.threads[thread.index()].last_cpu.filter(|_| machine.threads[thread.index()].warm);
-        let queue = warm.map_or(self.cold, CpuId::index);
-        self.since[thread.index()] = machine.now;
-        self.ready.push(queue, machine.priority(thread), thread);
-        machine.kick_near(queue % self.cold, kick);
+        let facts = &machine.threads[thread.index()];
+        let warm = facts.last_cpu.filter(|_| facts.warm);
+        self.queues.push(machine, thread, warm);
+        machine.kick_near(warm.map_or(0, CpuId::index), kick);
     }
 
     fn next(&mut self, _: &Machine, cpu: CpuId) -> Decision {
-        let since = |queue| self.ready.first(queue).map(|thread: ThreadId| self.since[thread.index()]);
-        let late = since(self.cold)
-            .is_some_and(|cold| since(cpu.index()).is_none_or(|warm| cold + self.tuning.patience < warm));
-        let queue = if late { self.cold } else { cpu.index() };
-        let queue =
-            if self.ready.is_empty(queue) { self.ready.filled().round_from(queue) } else { Some(queue) };
-        Decision::quantum(queue.and_then(|queue| self.ready.pop(queue)), self.tuning.quantum)
+        // Whoever is warm nowhere goes first once it has waited much longer: nobody starves.
+        let (warm, cold) = (self.queues.since(Some(cpu)), self.queues.since(None));
+        let late = cold.is_some_and(|cold| warm.is_none_or(|warm| cold + self.tuning.patience < warm));
+        let thread = self.queues.pop_or_any(if late { None } else { Some(cpu) });
+        Decision::quantum(thread, self.tuning.quantum)
     }
 
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {
         if gone.why == Left::Preempted {
-            self.since[gone.thread.index()] = machine.now;
-            self.ready.push(gone.cpu.index(), machine.priority(gone.thread), gone.thread);
+            self.queues.push(machine, gone.thread, Some(gone.cpu));
         }
     }
 }

@@ -13,12 +13,8 @@ pub(super) struct GangAlternate {
 
 impl GangAlternate {
     pub(super) fn new(setup: &Setup<'_>) -> Result<GangAlternate, Refusal> {
-        let spare = ReadyVector::new(setup.cpus, setup.threads.len());
-        Ok(GangAlternate {
-            matrix: Matrix::new(setup, setup.tuning.packing)?,
-            spare,
-            slot: setup.tuning.quantum,
-        })
+        let (matrix, slot) = (Matrix::new(setup, setup.tuning.packing)?, setup.tuning.quantum);
+        Ok(GangAlternate { matrix, spare: ReadyVector::new(setup.cpus, setup.threads.len()), slot })
     }
 }
 
@@ -33,8 +29,7 @@ impl Policy for GangAlternate {
     }
     fn next(&mut self, _: &Machine, cpu: CpuId) -> Decision {
         let thread = self.matrix.here(cpu).or_else(|| self.spare.first(cpu.index()));
-        thread.into_iter().for_each(|thread| self.spare.remove(thread));
-        Decision::dedicated(thread)
+        Decision::dedicated(thread.inspect(|&thread| self.spare.remove(thread)))
     }
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {
         self.matrix.left(machine, gone.thread, gone.why);

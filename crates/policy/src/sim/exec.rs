@@ -313,7 +313,8 @@ impl Engine<'_> {
         };
         let apart = node(to).is_some_and(|other| Some(other) != node(thread));
         let latency = if apart { options.costs.node_message } else { options.costs.message };
-        self.threads[thread.index()].sent_at.get_or_insert(now);
+        let sent_at = &mut self.threads[thread.index()].sent_at;
+        *sent_at = now.min(*sent_at);
         self.tally.messages += 1;
         if latency == Ns::ZERO {
             self.deliver(to);
@@ -355,7 +356,8 @@ impl Engine<'_> {
 
     /// A thread that had sent something has received something: an exchange is complete.
     fn answered(&mut self, thread: ThreadId) {
-        if let Some(sent) = self.threads[thread.index()].sent_at.take() {
+        let sent = core::mem::replace(&mut self.threads[thread.index()].sent_at, Ns::MAX);
+        if sent < Ns::MAX {
             self.tally.exchanged(self.machine.now - sent);
         }
     }

@@ -186,7 +186,7 @@ const TWO_CHOICES: Entry = Entry {
     file: "crates/policy/src/balance/two_choices.rs",
     next: "multivac schedule two-choices",
     run: || {
-        let thrown: Vec<_> = (1..4).map(|choices| throw_balls(1_000_000, choices, 1)).collect();
+        let thrown: Vec<_> = (1..4).map(|choices| throw_balls(1_000_000, choices, 2)).collect();
         let rows = thrown.iter().map(|balls| vec![balls.choices.to_string(), balls.fullest.to_string()]);
         let picture = table(&["choices", "balls in the fullest bin"], &rows.collect::<Vec<_>>());
         let measured = format!("{} balls with one choice, {} with two", thrown[0].fullest, thrown[1].fullest);

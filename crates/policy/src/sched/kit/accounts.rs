@@ -77,6 +77,11 @@ impl Accounts {
         Some(u8::from(account.credit_ns > 0) * (1 + u8::from(account.boosted)))
     }
 
+    /// Run `thread` for at most `quantum`, and no longer than it may.
+    pub fn run(&mut self, machine: &Machine, thread: ThreadId, quantum: Ns) -> Decision {
+        Decision::quantum(Some(thread), self.allowance(machine, thread).min(quantum))
+    }
+
     /// What `thread` may still spend in this period.
     pub fn allowance(&mut self, machine: &Machine, thread: ThreadId) -> Ns {
         self.settle(machine, thread);

@@ -9,7 +9,7 @@ use heap::vec;
 use heap::vec::Vec;
 
 /// Virtual nanoseconds for one nanosecond of a weight of 1: fixed point, so that shares are exact to a millionth.
-const SCALE: u128 = 1 << 20;
+const SCALE_BITS: u32 = 20;
 
 /// For each CPU two heaps: threads not yet eligible by eligible time, eligible ones by deadline.
 ///
@@ -97,5 +97,9 @@ fn weight(machine: &Machine, thread: ThreadId) -> u64 {
 }
 
 fn virtual_time(time: Ns, weight: u64) -> u64 {
-    u64::try_from(u128::from(time.0) * SCALE / u128::from(weight.max(1))).unwrap_or(u64::MAX >> 2)
+    // Division of 128 bits is slow, and times this long are rare.
+    if time.0 >> (64 - SCALE_BITS) == 0 {
+        return (time.0 << SCALE_BITS) / weight.max(1);
+    }
+    u64::try_from((u128::from(time.0) << SCALE_BITS) / u128::from(weight.max(1))).unwrap_or(u64::MAX >> 2)
 }

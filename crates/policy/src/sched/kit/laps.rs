@@ -1,7 +1,7 @@
 //! How far the threads of a group have got, and who is too far ahead of its slowest companion.
 
 use super::Lists;
-use crate::sched::{Left, Machine, Setup};
+use crate::sched::{Departure, Left, Machine, Setup};
 use crate::unit::{Ns, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
@@ -51,12 +51,12 @@ impl Laps {
         self.tally(group, thread, true);
     }
 
-    /// `thread` ran for `time`, at most a lap, and left its CPU.
-    pub fn ran(&mut self, machine: &Machine, thread: ThreadId, time: Ns, why: Left) {
-        let group = machine.threads[thread.index()].group.index();
-        self.tally(group, thread, false);
-        self.ran[thread.index()] += time.min(self.lap);
-        self.tally(group, thread, why == Left::Preempted);
+    /// A thread left its CPU after it ran, at most a lap.
+    pub fn ran(&mut self, machine: &Machine, gone: Departure) {
+        let group = machine.threads[gone.thread.index()].group.index();
+        self.tally(group, gone.thread, false);
+        self.ran[gone.thread.index()] += gone.ran.min(self.lap);
+        self.tally(group, gone.thread, gone.why == Left::Preempted);
         self.advance(group);
     }
 
@@ -67,9 +67,13 @@ impl Laps {
         self.ran[thread.index()].0 / self.lap.0 + 2 > self.slowest[group] + self.ring
     }
 
-    /// Sets `thread` aside until its companions have caught up.
-    pub fn park(&mut self, machine: &Machine, thread: ThreadId) {
-        self.parked.push(machine.threads[thread.index()].group.index(), thread);
+    /// Sets `thread` aside until its companions have caught up, if it is too far ahead; whether it did.
+    pub fn park_if_ahead(&mut self, machine: &Machine, thread: ThreadId) -> bool {
+        let ahead = self.ahead(machine, thread);
+        if ahead {
+            self.parked.push(machine.threads[thread.index()].group.index(), thread);
+        }
+        ahead
     }
 
     /// Takes back a companion of `thread` that need not wait any longer.

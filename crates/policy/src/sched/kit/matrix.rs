@@ -58,7 +58,7 @@ impl Matrix {
         let (columns, threads) = (setup.cpus, setup.threads.len());
         let rows = 4 * threads.div_ceil(columns) + 16;
         let buddies = (packing == Packing::Buddy).then(|| Buddies::new(rows, columns));
-        let room = buddies.as_ref().map_or(setup.cpus, |buddies| buddies.largest(0) as usize);
+        let room = if buddies.is_some() { columns.next_power_of_two() } else { columns };
         Ok(Matrix {
             columns,
             packing,
@@ -192,7 +192,6 @@ impl Matrix {
             return self.split(members.first, width);
         }
         let size = if self.buddies.is_some() { width.next_power_of_two() } else { width };
-        let size = size.min(CpuId::new(self.columns).0);
         let Some(row) = self.room.first_at_least(size) else { return false };
         let from = self.buddies.as_ref().and_then(|buddies| buddies.find(row, size)).unwrap_or(0);
         for rank in 0..width {
@@ -232,6 +231,8 @@ impl Matrix {
 
     fn measure(&mut self, row: usize) {
         let room = match &self.buddies {
+            // A row that is all free has room for any gang, also for one whose block would go past its end.
+            Some(_) if self.free[row].len() == self.columns => CpuId::new(self.columns.next_power_of_two()).0,
             Some(buddies) => buddies.largest(row),
             None => CpuId::new(self.free[row].len()).0,
         };

@@ -163,7 +163,7 @@ mod tests {
             ("-5ms", "negative"),
             ("5 parsec", "no unit"),
             ("x", "not a time"),
-            ("1e30s", "too long"),
+            ("90000000s", "too long"),
         ] {
             let error = Time::parse(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");

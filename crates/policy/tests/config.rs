@@ -1,0 +1,129 @@
+//! Bad input: an error at its place, and deadlocks reported with who waits for whom. Never a hang.
+
+use policy::sched::registry;
+use policy::sim::config::Document;
+use policy::sim::{Stop, simulate};
+
+/// The message, and the line it points at.
+fn mistake(text: &str) -> (String, usize) {
+    let error = match Document::new(text, &[]) {
+        Err(error) => error,
+        Ok(document) => document.scenario().map(|_| ()).expect_err("a mistake"),
+    };
+    let line = error.1[..error.0.span.start.min(error.1.len())].matches('\n').count() + 1;
+    (error.0.message.clone(), line)
+}
+
+#[test]
+fn mistakes_are_named_with_their_line() {
+    let group = "[[group]]\nname = \"A\"\n";
+    let cases: &[(&str, &str, usize)] = &[
+        (
+            "[policy]\nquantum = \"0ms\"\n[[thread]]\nname = \"T\"\nprogram = [{ compute = \"1ms\" }]",
+            "quantum is zero",
+            2,
+        ),
+        ("[[thread]]\nname = \"T\"\nprogram = [\n{ compute = \"-1ms\" }]", "negative", 4),
+        ("[[thread]]\nname = \"T\"\nprogram = [{ compute = \"1\" }]", "no unit", 3),
+        ("[[thread]]\nname = \"T\"\nprogram = [{ compote = \"1ms\" }]", "unknown field `compote`", 3),
+        (
+            "[[thread]]\nname = \"T\"\nprogram = [{ lock = \"L\", hold = \"1ms\" }]",
+            "no synchronizer is called `L`",
+            3,
+        ),
+        ("[[thread]]\nname = \"T\"\nprogram = [{ compute = \"1ms\", io = \"1ms\" }]", "one thing", 3),
+        ("[machine]\ncpus = 0\n[[thread]]\nname = \"T\"\nprogram = []", "1 to 65536 CPUs", 2),
+        ("policies = [\"gong\"]\n[[thread]]\nname = \"T\"\nprogram = []", "no policy is called `gong`", 1),
+        ("machine = 3", "", 1),
+        ("[[thread]\n", "", 1),
+        ("", "nothing to run", 1),
+        ("[let]\nx = 1\n[sweep]\nover = \"y\"\nvalues = [1]", "no variable of `[let]` is called `y`", 4),
+        ("[balance]\nnodes = 0\nloads = [0.5]", "nodes", 2),
+        ("[balance]\nnodes = 2\nloads = [-0.5]", "loads are between", 3),
+    ];
+    for (text, message, line) in cases {
+        let (said, at) = mistake(text);
+        assert!(said.contains(message), "{text}\n{said}");
+        assert_eq!(at, *line, "{text}\n{said}");
+    }
+    let (said, _) = mistake(&format!("{group}threads = 2\nprogram = [{{ send = 2 }}]"));
+    assert!(said.contains("ranks are 0 to 1"), "{said}");
+}
+
+#[test]
+fn a_cycle_of_barriers_is_found_before_anything_runs() {
+    let text = "
+[[sync]]
+name = \"X\"
+kind = \"barrier\"
+parties = 2
+[[sync]]
+name = \"Y\"
+kind = \"barrier\"
+parties = 2
+[[thread]]
+name = \"P\"
+program = [{ barrier = \"X\" }, { barrier = \"Y\" }]
+[[thread]]
+name = \"Q\"
+program = [{ barrier = \"Y\" }, { barrier = \"X\" }]
+";
+    let (said, line) = mistake(text);
+    assert!(said.contains("P waits at `X`") && said.contains("Q waits at `Y`"), "{said}");
+    assert_eq!(line, 12, "{said}");
+}
+
+fn stop(text: &str, policy: &str) -> Stop {
+    let scenario = Document::new(text, &[]).and_then(|document| document.scenario()).expect("it reads");
+    let schedule = scenario.schedule.expect("threads");
+    simulate(&schedule.workload, registry::find(policy).unwrap(), &schedule.options).expect_err("it stops")
+}
+
+#[test]
+fn locks_taken_in_two_orders_deadlock_with_who_waits_for_whom() {
+    for kind in ["mutex", "spin"] {
+        let text = format!(
+            "[machine]\ncpus = 2\n[[sync]]\nname = \"L1\"\nkind = \"{kind}\"\n[[sync]]\nname = \"L2\"\nkind = \"{kind}\"
+[[thread]]
+name = \"P\"
+program = [{{ lock = \"L1\" }}, {{ compute = \"1ms\" }}, {{ lock = \"L2\" }}]
+[[thread]]
+name = \"Q\"
+program = [{{ lock = \"L2\" }}, {{ compute = \"1ms\" }}, {{ lock = \"L1\" }}]"
+        );
+        // A static partition has one thread at a time run to its end here, which takes both locks and keeps them.
+        for policy in registry::POLICIES.iter().filter(|policy| policy.name != "space-static") {
+            let stop = stop(&text, policy.name);
+            let Stop::Deadlock { waiting, total: 2, .. } = &stop else { panic!("{}: {stop}", policy.name) };
+            let who: Vec<(&str, &str)> =
+                waiting.iter().map(|w| (w.name.as_str(), w.on[0].as_str())).collect();
+            assert!(who.contains(&("P", "Q")) && who.contains(&("Q", "P")), "{}: {who:?}", policy.name);
+        }
+    }
+}
+
+#[test]
+fn waiting_for_what_never_comes_is_a_deadlock_too() {
+    let receive = "[[group]]\nname = \"A\"\nthreads = 2\nprogram = [{ receive = \"spin\" }]";
+    let ended =
+        "[[sync]]\nname = \"L\"\nkind = \"spin\"\n[[thread]]\nname = \"P\"\nprogram = [{ lock = \"L\" }]
+[[thread]]\nname = \"Q\"\narrive = \"1ms\"\nprogram = [{ lock = \"L\", hold = \"1ms\" }]";
+    let semaphore = "[[sync]]\nname = \"S\"\nkind = \"semaphore\"\n[[thread]]\nname = \"P\"\nprogram = [{ down = \"S\" }]";
+    for (text, says) in [(receive, "a message"), (ended, "P (which has ended)"), (semaphore, "semaphore `S`")]
+    {
+        for policy in registry::POLICIES {
+            let stop = stop(text, policy.name);
+            assert!(matches!(stop, Stop::Deadlock { .. }), "{}: {stop}", policy.name);
+            assert!(stop.to_string().contains(says), "{}: {stop}", policy.name);
+        }
+    }
+}
+
+#[test]
+fn a_lock_given_back_by_a_stranger_and_a_run_without_end_are_errors() {
+    let stranger =
+        "[[sync]]\nname = \"L\"\nkind = \"mutex\"\n[[thread]]\nname = \"P\"\nprogram = [{ unlock = \"L\" }]";
+    assert!(matches!(stop(stranger, "fair"), Stop::NotHolder { .. }));
+    let long = "[machine]\nsteps_max = 1000\n[[thread]]\nname = \"P\"\nprogram = [{ repeat = 4000000000, do = [{ repeat = 4000000000, do = [{ compute = \"0ns\" }] }] }]";
+    assert!(matches!(stop(long, "fair"), Stop::TooLong { .. }));
+}
