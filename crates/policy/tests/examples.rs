@@ -80,13 +80,13 @@ fn the_gang_table_is_the_courses_cell_by_cell() {
     // And as it runs: in each of 8 slots of 10 ms, each CPU has the thread of its cell; slots 4 to 7 repeat 0 to 3.
     let rows: Vec<Vec<&str>> = table.split(" / ").map(|row| row.split(' ').collect()).collect();
     let tasks = &scenario.schedule.as_ref().unwrap().workload.tasks;
-    for slot in 0..8u64 {
-        for cpu in 0..6 {
-            let at = slot * 10_000_000 + 5_000_000;
+    for (slot, row) in rows.iter().cycle().take(8).enumerate() {
+        for (cpu, cell) in row.iter().enumerate() {
+            let at = slot as u64 * 10_000_000 + 5_000_000;
             let here =
                 outcome.trace.segments.iter().find(|s| s.cpu.index() == cpu && s.from.0 <= at && at < s.to.0);
             let name = here.map(|segment| tasks[segment.thread.index()].name.as_str());
-            assert_eq!(name, Some(rows[slot as usize % 4][cpu]), "slot {slot}, cpu {cpu}");
+            assert_eq!(name, Some(*cell), "slot {slot}, cpu {cpu}");
         }
     }
     assert_eq!(outcome.slots, 8);

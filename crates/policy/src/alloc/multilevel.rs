@@ -48,7 +48,7 @@ fn attempt_once(problem: &Problem, rng: &mut Rng, attempt: u64) -> Result<Alloca
     let mut levels: Vec<(Graph, Vec<usize>)> = Vec::new();
     let mut graph = finest(problem);
     let small = (4 * problem.nodes.len()).max(8);
-    while attempt % 2 == 0 && graph.len() > small {
+    while attempt.is_multiple_of(2) && graph.len() > small {
         let (map, coarse) = contract(problem, &graph, rng);
         let stuck = coarse.len() * 10 > graph.len() * 9;
         levels.push((core::mem::replace(&mut graph, coarse), map));
