@@ -3,6 +3,7 @@
 mod network;
 mod node;
 mod scheduling;
+mod virtualization;
 
 use crate::exit::Failure;
 
@@ -70,6 +71,7 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         title: ("Scheduling on multicomputers", "Scheduling dei multicomputer"),
         entries: scheduling::BALANCING,
     },
+    Chapter { title: ("Virtualization", "Virtualizzazione"), entries: virtualization::ENTRIES },
     Chapter {
         title: ("Virtual CPU, memory, interrupts", "CPU virtuale, memoria, interruzioni"),
         entries: node::ENTRIES,

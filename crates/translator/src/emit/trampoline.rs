@@ -145,6 +145,7 @@ impl Trampoline {
         entry: u64,
         budget: u64,
     ) -> Outcome {
+        // SAFETY: a type's declaration; who calls such a function has the obligations above.
         type Enter = unsafe extern "sysv64" fn(*mut Hart, *mut Space, u64, u64) -> Outcome;
         // SAFETY: `self.enter` is the address of code emitted above with exactly this signature.
         let enter: Enter = unsafe { std::mem::transmute(self.enter) };
