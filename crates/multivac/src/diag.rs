@@ -38,7 +38,7 @@ impl Problem {
     }
 }
 
-/// When messages are coloured.
+/// When messages and charts are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
@@ -51,11 +51,19 @@ pub(crate) enum Color {
 }
 
 static COLORED: AtomicBool = AtomicBool::new(false);
+static COLORED_OUTPUT: AtomicBool = AtomicBool::new(false);
 
-/// Settles whether messages are coloured.
+/// Settles whether messages, and charts on standard output, are coloured.
 pub(crate) fn set_color(color: Color) {
-    let fitting = || std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    COLORED.store(color == Color::Always || color == Color::Auto && fitting(), Ordering::Relaxed);
+    let wanted = std::env::var_os("NO_COLOR").is_none();
+    let settle = |terminal: bool| color == Color::Always || color == Color::Auto && terminal && wanted;
+    COLORED.store(settle(std::io::stderr().is_terminal()), Ordering::Relaxed);
+    COLORED_OUTPUT.store(settle(std::io::stdout().is_terminal()), Ordering::Relaxed);
+}
+
+/// Whether charts on standard output are coloured.
+pub(crate) fn colored_output() -> bool {
+    COLORED_OUTPUT.load(Ordering::Relaxed)
 }
 
 fn renderer() -> Renderer {

@@ -14,7 +14,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(version, about, long_about = None)]
 struct Cli {
-    /// When messages are coloured.
+    /// When messages and charts are coloured.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: diag::Color,
     #[command(subcommand)]

@@ -38,23 +38,9 @@ pub(crate) struct Args {
     /// Columns to draw in, instead of the terminal's.
     #[arg(long)]
     width: Option<usize>,
-    /// Whether charts are coloured.
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    color: Color,
     /// List the policies, balancers, methods and shipped examples.
     #[arg(long)]
     list: bool,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 impl Args {
@@ -79,15 +65,6 @@ impl Args {
         let wide = || std::env::var("COLUMNS").ok()?.parse().ok();
         let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         self.width.or_else(terminal).or_else(wide).unwrap_or(100).clamp(40, 400)
-    }
-
-    fn colored(&self) -> bool {
-        use std::io::IsTerminal;
-        match self.color {
-            Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-            Color::Always => true,
-            Color::Never => false,
-        }
     }
 }
 

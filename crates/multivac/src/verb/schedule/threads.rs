@@ -2,6 +2,7 @@
 
 use super::load::{self, Loaded};
 use super::{Args, chart, print_json};
+use crate::diag;
 use crate::exit::{Exit, Failure};
 use policy::sched::registry;
 use policy::sim::config::{ConfigError, Point, Schedule};
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args, loaded: &Loaded) -> Result<Exit, Failure> {
     if args.json {
         print_json(&document(loaded, &runs, broken.as_ref()));
     } else if !runs.is_empty() {
-        print!("{}", chart::report(loaded, first, &runs, args.columns(), args.colored()));
+        print!("{}", chart::report(loaded, first, &runs, args.columns(), diag::colored_output()));
     }
     if let Some(path) = &args.svg {
         let outcomes: Vec<Outcome> = runs.iter().map(|run| run.outcome.clone()).collect();
