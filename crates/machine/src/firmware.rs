@@ -5,7 +5,7 @@ use crate::csr::{environment, status};
 use crate::hart::{Hart, Resume, RunState};
 use crate::mmu::memory::Peek;
 use crate::mmu::pmp::Pmp;
-use crate::mmu::{self, Access, Env, Request};
+use crate::mmu::{self, Access};
 use crate::node::{Halt, Node};
 use crate::ram::PAGE_BYTES;
 use crate::sbi::carry::{self, Carried};
@@ -155,27 +155,7 @@ impl View for NodeView<'_> {
 
 /// The physical address behind `va` for the hart's current mode, found without leaving a trace.
 pub fn peek(hart: &Hart, ram: &crate::ram::Ram, va: u64, access: Access) -> Option<u64> {
-    let csr = &hart.csr;
-    let env = Env {
-        satp: csr.satp,
-        vsatp: csr.vsatp,
-        hgatp: csr.hgatp,
-        menvcfg: csr.menvcfg,
-        henvcfg: environment::henvcfg(hart),
-        pmp: &hart.pmp,
-    };
-    let request = Request {
-        va,
-        bytes: 1,
-        access,
-        privilege: hart.privilege,
-        virt: hart.virt,
-        hlvx: false,
-        sum: csr.mstatus & status::SUM != 0,
-        mxr: csr.mstatus & status::MXR != 0,
-        vs_sum: csr.vsstatus & status::SUM != 0,
-        vs_mxr: csr.vsstatus & status::MXR != 0,
-    };
+    let (env, request) = (hart.csr.translation_env(&hart.pmp), hart.request(va, 1, access));
     let mut memory = Peek::new(ram);
     let translation = if hart.tlb.entries().is_empty() {
         mmu::translate(&env, &mut memory, &request)

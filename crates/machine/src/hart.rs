@@ -3,8 +3,10 @@
 //! A [`Hart`] is plain state. What instructions do to it stands in the engine, what traps do to it in
 //! [`crate::trap`] and [`crate::interrupt`], what its CSRs mean in [`crate::csr`].
 
+use crate::csr::{environment, status};
 use crate::mmu::pmp::Pmp;
 use crate::mmu::software::SoftwareTlb;
+use crate::mmu::{Access, Env, Request};
 use crate::privilege::Privilege;
 use crate::state::{Source, State, StateError};
 use crate::state_fields;
@@ -142,6 +144,22 @@ impl Hart {
         self.extra_cycles.wrapping_sub(self.stall_cycles)
     }
 
+    /// An access of `bytes` at `va` by this hart as it stands: its mode, `SUM` and `MXR` of both levels.
+    pub fn request(&self, va: u64, bytes: u64, access: Access) -> Request {
+        Request {
+            va,
+            bytes,
+            access,
+            privilege: self.privilege,
+            virt: self.virt,
+            hlvx: false,
+            sum: self.csr.mstatus & status::SUM != 0,
+            mxr: self.csr.mstatus & status::MXR != 0,
+            vs_sum: self.csr.vsstatus & status::SUM != 0,
+            vs_mxr: self.csr.vsstatus & status::MXR != 0,
+        }
+    }
+
     /// Notes that a floating-point register or `fcsr` was written.
     #[inline]
     pub fn mark_float_dirty(&mut self) {
@@ -229,6 +247,20 @@ state_fields!(Hart {
     pmp,
     tlb
 });
+
+impl Csrs {
+    /// The registers that govern how addresses translate, with the physical memory protection `pmp`.
+    pub fn translation_env<'a>(&self, pmp: &'a Pmp) -> Env<'a> {
+        Env {
+            satp: self.satp,
+            vsatp: self.vsatp,
+            hgatp: self.hgatp,
+            menvcfg: self.menvcfg,
+            henvcfg: environment::henvcfg(self),
+            pmp,
+        }
+    }
+}
 
 macro_rules! csr_file {
     ($($(#[$doc:meta])* $name:ident = $reset:expr,)*) => {

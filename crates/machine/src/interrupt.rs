@@ -43,7 +43,7 @@ pub fn mip(core: &Core<'_>) -> u64 {
     }
     if csr.menvcfg & environment::STCE != 0 {
         pending &= !bit::STIP;
-        let guest = environment::henvcfg(hart) & environment::STCE != 0 && csr.vstimecmp != u64::MAX;
+        let guest = environment::henvcfg(&hart.csr) & environment::STCE != 0 && csr.vstimecmp != u64::MAX;
         if csr.stimecmp != u64::MAX || guest {
             let now = core.time();
             if now >= csr.stimecmp {
@@ -109,7 +109,7 @@ pub fn next_timer(core: &Core<'_>) -> u64 {
         if csr.stimecmp != u64::MAX {
             consider(csr.stimecmp.wrapping_sub(offset));
         }
-        if environment::henvcfg(core.hart) & environment::STCE != 0 && csr.vstimecmp != u64::MAX {
+        if environment::henvcfg(&core.hart.csr) & environment::STCE != 0 && csr.vstimecmp != u64::MAX {
             consider(csr.vstimecmp.wrapping_sub(csr.htimedelta).wrapping_sub(offset));
         }
     }

@@ -5,7 +5,7 @@
 
 use super::access::Denied;
 use super::counters::TIME;
-use crate::hart::Hart;
+use crate::hart::{Csrs, Hart};
 use crate::privilege::Privilege;
 
 /// Fences of I/O imply memory; kept, without effect here.
@@ -48,8 +48,8 @@ pub fn henvcfg_write(old: u64, value: u64, menvcfg: u64) -> u64 {
 }
 
 /// `henvcfg` in force and as read.
-pub fn henvcfg(hart: &Hart) -> u64 {
-    hart.csr.henvcfg & (S_FIELDS | (H_FIELDS & hart.csr.menvcfg))
+pub fn henvcfg(csr: &Csrs) -> u64 {
+    csr.henvcfg & (S_FIELDS | (H_FIELDS & csr.menvcfg))
 }
 
 fn legal(old: u64, value: u64, writable: u64) -> u64 {

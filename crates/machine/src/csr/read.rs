@@ -54,7 +54,7 @@ pub fn read(core: &Core<'_>, number: u16) -> u64 {
         n::HTVAL => csr.htval,
         n::HTINST => csr.htinst,
         n::HGATP => csr.hgatp,
-        n::HENVCFG => environment::henvcfg(hart),
+        n::HENVCFG => environment::henvcfg(&hart.csr),
         n::HTIMEDELTA => csr.htimedelta,
 
         n::VSSTATUS => status::sstatus_read(csr.vsstatus),

@@ -3,10 +3,10 @@
 use super::blocks::{self, Block, BlockCache};
 use super::cpu::{Cpu, NO_PAGE, Stop};
 use super::tlb::Kind;
-use crate::csr::{environment, hypervisor, status};
+use crate::csr::{hypervisor, status};
 use crate::engine::Exit;
 use crate::hart::Hart;
-use crate::mmu::{self, Access, Env, Request, Translation};
+use crate::mmu::{self, Access, Request, Translation};
 use crate::privilege::Privilege;
 use crate::ram::{PAGE_BYTES, PAGE_SHIFT, RAM_BASE};
 use crate::trap::{Cause, Trap};
@@ -254,28 +254,14 @@ impl Cpu<'_> {
         access: Access,
         cached: bool,
     ) -> Result<Translation, Trap> {
-        let csr = &self.hart.csr;
-        let env = Env {
-            satp: csr.satp,
-            vsatp: csr.vsatp,
-            hgatp: csr.hgatp,
-            menvcfg: csr.menvcfg,
-            henvcfg: environment::henvcfg(self.hart),
-            pmp: &self.hart.pmp,
-        };
+        self.hart.stats.tlb_misses += 1;
+        let env = self.hart.csr.translation_env(&self.hart.pmp);
         let request = Request {
-            va,
-            bytes,
-            access,
             privilege: mode.privilege,
             virt: mode.virt,
             hlvx: mode.hlvx,
-            sum: csr.mstatus & status::SUM != 0,
-            mxr: csr.mstatus & status::MXR != 0,
-            vs_sum: csr.vsstatus & status::SUM != 0,
-            vs_mxr: csr.vsstatus & status::MXR != 0,
+            ..self.hart.request(va, bytes, access)
         };
-        self.hart.stats.tlb_misses += 1;
         let outcome = if self.architecture.software_tlb {
             self.hart.tlb.translate(&env, &mut self.bus.ram, &request)
         } else {
