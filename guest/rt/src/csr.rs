@@ -9,6 +9,9 @@ pub const SOFTWARE: usize = 1 << 1;
 /// `sie`/`sip`: supervisor timer interrupt.
 pub const TIMER: usize = 1 << 5;
 
+/// `sie`/`sip`: supervisor external interrupt.
+pub const EXTERNAL: usize = 1 << 9;
+
 /// Enables kinds of interrupt in `sie`.
 pub fn enable(kinds: usize) {
     // SAFETY: the trap vector stands from the hart's entry on.

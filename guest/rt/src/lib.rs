@@ -7,9 +7,14 @@
 
 pub mod console;
 pub mod csr;
+pub mod device_tree;
+pub mod heap;
+pub mod net;
+pub mod plic;
 pub mod sbi;
 pub mod sync;
 pub mod trap;
+mod virtqueue;
 
 use core::arch::global_asm;
 
@@ -28,7 +33,9 @@ global_asm!(
     "  sd   zero, 0(t0)",
     "  addi t0, t0, 8",
     "  j    1b",
-    "2: la   a1, rt_program",
+    "2: la   t0, rt_device_tree",
+    "  sd   a1, 0(t0)",
+    "  la   a1, rt_program",
     // A hart started by HSM comes here with its function in a1; the number of the hart is in a0.
     ".globl rt_hart_start",
     "rt_hart_start:",
