@@ -1,5 +1,6 @@
-//! The project's own chores: `cargo xtask tidy` and `cargo xtask guest [check|bless]`.
+//! The project's own chores: `tidy`, `guest [check|bless]` and `bench-compare`, each as `cargo xtask NAME`.
 
+mod compare;
 mod guest;
 mod tidy;
 mod tree;
@@ -9,7 +10,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask tidy            hold the tree to the house rules
        cargo xtask guest [check]   rebuild guest/ and compare it with guest/prebuilt/
-       cargo xtask guest bless     rebuild guest/ and store what came out";
+       cargo xtask guest bless     rebuild guest/ and store what came out
+       cargo xtask bench-compare      measure Multivac against QEMU and native code";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +20,11 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["guest"] | ["guest", "check"] => guest::check(),
         ["guest", "bless"] => guest::bless(),
+        ["bench-compare", "--help"] => {
+            println!("{}", compare::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        ["bench-compare", ref rest @ ..] => compare::run(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
