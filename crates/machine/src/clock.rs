@@ -76,10 +76,23 @@ impl Clock {
         self.base = cycles.wrapping_sub(to);
     }
 
-    /// Goes to the next round; with `at_least`, to the first that begins no earlier than that cycle.
-    pub fn next_round(&mut self, at_least: Option<u64>) {
-        let next = self.round_start + self.slice_cycles;
-        self.round_start = next.max(at_least.unwrap_or(0));
+    /// Goes to the next round.
+    pub fn next_round(&mut self) {
+        self.begin_round(self.round_start + self.slice_cycles);
+    }
+
+    /// Skips a round in which nothing executes: the next one begins at `cycle`, where something is due, or where it
+    /// would have begun anyhow when that is over already. Skipping in several steps ends where one step does.
+    pub fn skip_round(&mut self, cycle: u64) {
+        if cycle > self.round_start {
+            self.begin_round(cycle);
+        } else {
+            self.next_round();
+        }
+    }
+
+    fn begin_round(&mut self, cycle: u64) {
+        self.round_start = cycle;
         self.hart = 0;
         self.base = 0;
     }
@@ -160,7 +173,7 @@ mod tests {
                     last = now;
                 }
             }
-            clock.next_round(None);
+            clock.next_round();
         }
         assert_eq!(last, 50 * 700 / 100);
     }
@@ -169,12 +182,21 @@ mod tests {
     fn a_due_cycle_is_the_first_that_reads_the_tick() {
         for hz in [1_000_000_000, 999_999_937, 3_333_333] {
             let mut clock = Clock::new(hz, 4, 2000);
-            clock.next_round(Some(12_345));
+            clock.skip_round(12_345);
             clock.begin_turn(2, 0);
             let tick = clock.mtime(0) + 5;
             let due = clock.turn_cycle_of(tick);
             assert_eq!(clock.mtime(due), tick);
             assert_eq!(clock.mtime(due - 1), tick - 1);
+        }
+    }
+
+    #[test]
+    fn a_round_is_skipped_in_one_step_as_in_several() {
+        let mut clock = Clock::new(1_000_000_000, 2, 1000);
+        for (cycle, begins) in [(300, 300), (1200, 1200), (1200, 2200), (7, 3200), (3201, 3201)] {
+            clock.skip_round(cycle);
+            assert_eq!(clock.round_start(), begins);
         }
     }
 

@@ -19,6 +19,10 @@ use crate::mmu::software::{self, SoftwareTlb};
 use crate::state::State;
 use crate::timing::{Costs, Timing};
 
+mod snapshot;
+
+pub use snapshot::Part;
+
 /// What a node is made of.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -171,7 +175,7 @@ impl Node {
                     match self.next_event() {
                         None => return Pause::Asleep,
                         Some(cycle) => {
-                            self.clock.next_round(Some(cycle.min(limits.cycle)));
+                            self.clock.skip_round(cycle.min(limits.cycle));
                             continue;
                         }
                     }
@@ -186,7 +190,7 @@ impl Node {
             self.turn.hart += 1;
             if self.turn.hart == self.harts.len() {
                 self.turn.hart = 0;
-                self.clock.next_round(None);
+                self.clock.next_round();
                 self.drain();
             }
         }
@@ -398,12 +402,18 @@ impl Node {
         true
     }
 
+    /// A view of hart `id` at the start of a round.
+    fn core_at_round(&mut self, id: usize) -> Core<'_> {
+        self.clock.begin_turn(0, self.harts[id].cycles());
+        self.core(id)
+    }
+
     fn all_sleep(&mut self) -> bool {
         (0..self.harts.len()).all(|id| match self.harts[id].state {
             RunState::Running => false,
             RunState::Stopped => true,
             RunState::Waiting | RunState::Suspended(_) => {
-                !self.bus.lines.raise_ssip[id] && !interrupt::wakes(&self.core(id))
+                !self.bus.lines.raise_ssip[id] && !interrupt::wakes(&self.core_at_round(id))
             }
         })
     }
@@ -413,7 +423,7 @@ impl Node {
         let mut tick = self.bus.due().unwrap_or(u64::MAX);
         for id in 0..self.harts.len() {
             if matches!(self.harts[id].state, RunState::Waiting | RunState::Suspended(_)) {
-                let core = self.core(id);
+                let core = self.core_at_round(id);
                 if core.hart.csr.mie & TIMERS != 0 {
                     tick = tick.min(interrupt::next_timer(&core));
                 }

@@ -11,6 +11,8 @@
 //!
 //! Invariant: marks and generations are not simulated state; they are in no digest and no snapshot.
 
+pub mod image;
+
 use memmap2::MmapMut;
 
 /// Where main memory begins in the physical address space.
@@ -55,15 +57,13 @@ impl Ram {
         let pages = usize::try_from(size.div_ceil(PAGE_BYTES)).map_err(std::io::Error::other)?;
         let length =
             pages.checked_mul(1 << PAGE_SHIFT).ok_or_else(|| std::io::Error::other("memory size"))?;
-        let bytes = memmap2::MmapOptions::new().len(length).no_reserve_swap().map_anon()?;
-        Ok(Ram {
-            bytes,
-            marks: vec![Mark::default(); pages],
-            generation: 1,
-            watch_generation: 0,
-            stale_code: Vec::new(),
-            watched: None,
-        })
+        Ok(Ram::around(memmap2::MmapOptions::new().len(length).no_reserve_swap().map_anon()?))
+    }
+
+    /// Memory in a mapping of whole pages.
+    fn around(bytes: MmapMut) -> Ram {
+        let marks = vec![Mark::default(); bytes.len() >> PAGE_SHIFT];
+        Ram { bytes, marks, generation: 1, watch_generation: 0, stale_code: Vec::new(), watched: None }
     }
 
     /// Size in bytes.
@@ -221,6 +221,18 @@ impl Ram {
     /// All of memory, for the digest and for snapshots.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// All of memory, to be filled from a snapshot: whatever engines hold of it is void.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        for (page, mark) in (0..).zip(&mut self.marks) {
+            if std::mem::take(&mut mark.code) {
+                self.stale_code.push(page);
+            }
+        }
+        self.watch_generation += 1;
+        self.drop_translations();
+        &mut self.bytes
     }
 
     fn page_of(&self, pa: u64) -> Option<usize> {

@@ -1,0 +1,137 @@
+//! A node's simulated state in named parts, written out and taken over again.
+//!
+//! Memory is not among the parts: it is large and mostly empty, so that snapshots and forks carry it their own way
+//! ([`crate::ram::Ram::bytes`], [`crate::ram::image::RamImage`]). A node that took over all parts and the memory of another of the same
+//! shape goes on exactly as that one would have, whatever engine either has.
+
+use super::{Halt, Node, Turn};
+use crate::state::{Source, State, StateError};
+
+/// A part of a node's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Registers, CSRs and run states of all harts.
+    Harts,
+    /// Where in virtual time the node stands, whose turn it is, how it ended, what its console has not handed over.
+    Progress,
+    /// Wires, interrupt controllers, devices with all that is under way in them, and modelled caches.
+    Board,
+}
+
+/// No node lives this many cycles: 146 years at 2 GHz.
+const CYCLES_MAX: u64 = 1 << 63;
+
+impl Part {
+    /// All of them, in the order in which they are restored.
+    pub const ALL: [Part; 3] = [Part::Harts, Part::Progress, Part::Board];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Harts => "harts",
+            Part::Progress => "progress",
+            Part::Board => "board",
+        }
+    }
+
+    /// The version of its layout; a change of any field that it lists is a new one.
+    pub fn version(self) -> u32 {
+        1
+    }
+}
+
+impl Node {
+    /// Hands one part of the state to `sink`.
+    pub fn save(&self, part: Part, sink: &mut dyn FnMut(&[u8])) {
+        match part {
+            Part::Harts => self.harts.iter().for_each(|hart| hart.save(sink)),
+            Part::Board => self.bus.save(sink),
+            Part::Progress => {
+                self.clock.save(sink);
+                (self.turn.hart as u64).save(sink);
+                self.turn.begun.save(sink);
+                self.debts.iter().for_each(|debt| debt.save(sink));
+                self.tohost.save(sink);
+                self.halt.map(HaltCode::of).save(sink);
+                self.console.save(sink);
+            }
+        }
+    }
+
+    /// Takes over one part as [`Node::save`] wrote it; `bytes` is that part and nothing else.
+    ///
+    /// Errors: when it cannot come from such a node, which is then of no more use.
+    pub fn restore(&mut self, part: Part, bytes: &[u8]) -> Result<(), StateError> {
+        let mut source = Source::new(bytes);
+        match part {
+            Part::Harts => {
+                for hart in &mut self.harts {
+                    hart.restore(&mut source)?;
+                    hart.x[0] = 0;
+                }
+            }
+            Part::Board => self.bus.restore(&mut source)?,
+            Part::Progress => self.restore_progress(&mut source)?,
+        }
+        self.engine.forget();
+        self.bus.ram.drop_translations();
+        if source.remaining() > 0 {
+            return Err(StateError::Invalid { offset: source.offset() });
+        }
+        Ok(())
+    }
+
+    fn restore_progress(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset();
+        self.clock.restore(source)?;
+        let mut hart = 0u64;
+        hart.restore(source)?;
+        let hart = usize::try_from(hart).ok().filter(|hart| *hart < self.harts.len());
+        let Some(hart) = hart.filter(|_| self.clock.round_start() < CYCLES_MAX) else {
+            return Err(StateError::Invalid { offset });
+        };
+        self.turn = Turn { hart, begun: false };
+        self.turn.begun.restore(source)?;
+        self.debts.iter_mut().try_for_each(|debt| debt.restore(source))?;
+        let mut tohost = None;
+        tohost.restore(source)?;
+        if let Some(pa) = tohost {
+            self.watch_tohost(pa);
+        }
+        let (offset, mut halt) = (source.offset(), None::<HaltCode>);
+        halt.restore(source)?;
+        self.halt = halt.map(|code| code.halt().ok_or(StateError::Invalid { offset })).transpose()?;
+        self.console.restore(source)
+    }
+}
+
+/// A [`Halt`] as it is written.
+#[derive(Default)]
+struct HaltCode {
+    kind: u8,
+    value: u64,
+}
+
+crate::state_fields!(HaltCode { kind, value });
+
+impl HaltCode {
+    fn of(halt: Halt) -> HaltCode {
+        let (kind, value) = match halt {
+            Halt::PowerOff => (0, 0),
+            Halt::Failed(code) => (1, code),
+            Halt::Reboot => (2, 0),
+            Halt::ToHost(word) => (3, word),
+        };
+        HaltCode { kind, value }
+    }
+
+    fn halt(&self) -> Option<Halt> {
+        Some(match self.kind {
+            0 => Halt::PowerOff,
+            1 => Halt::Failed(self.value),
+            2 => Halt::Reboot,
+            3 => Halt::ToHost(self.value),
+            _ => return None,
+        })
+    }
+}
