@@ -9,6 +9,8 @@
 //! and `take_stale_code` (pages stored over); stores by devices and by loaders count like those of harts.
 
 use crate::core::Core;
+use crate::ram::Ram;
+use std::sync::Arc;
 
 /// Why an engine stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,12 @@ pub trait Engine: Send {
     /// Drops everything cached: the node was restored or replaced.
     fn forget(&mut self);
 
+    /// Hands over what is cached, for the engines of forked nodes to begin with; `ram` is the node's memory, whose
+    /// marks will be those of the forked ones. The engine is empty afterwards. `None` where nothing is worth it.
+    fn seal(&mut self, _ram: &mut Ram) -> Option<Arc<dyn SealedEngine>> {
+        None
+    }
+
     /// Counters for reports, each with its name; not simulated state.
     fn counters(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
@@ -48,4 +56,10 @@ pub trait Engine: Send {
     fn explain(&self, _pc: u64) -> Option<String> {
         None
     }
+}
+
+/// What an engine had cached of a node that was frozen.
+pub trait SealedEngine: Send + Sync {
+    /// An engine for a node that goes on where the frozen one stood.
+    fn engine(self: Arc<Self>) -> Box<dyn Engine>;
 }

@@ -19,8 +19,10 @@ use crate::mmu::software::{self, SoftwareTlb};
 use crate::state::State;
 use crate::timing::{Costs, Timing};
 
+mod fork;
 mod snapshot;
 
+pub use fork::{ForkError, Template};
 pub use snapshot::Part;
 
 /// What a node is made of.

@@ -7,7 +7,7 @@
 //! Invariant: a `Box<[T]>` has the length that the configuration gave it, and a saved one of another length is
 //! refused; a `Vec` or `VecDeque` has whatever length was saved.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Why saved state was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub trait State {
 /// Implements [`State`] from a list of fields.
 #[macro_export]
 macro_rules! state_fields {
-    ($type:ty { $($field:ident),* $(,)? }) => {
+    ($type:ty { $($field:tt),* $(,)? }) => {
         impl $crate::state::State for $type {
             fn save(&self, sink: &mut dyn FnMut(&[u8])) {
                 $($crate::state::State::save(&self.$field, sink);)*
@@ -135,6 +135,34 @@ macro_rules! state_numbers {
 }
 
 state_numbers!(u8, u16, u32, u64, u128);
+
+impl State for usize {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        (*self as u64).save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset;
+        let word = u64::from_le_bytes(source.array()?);
+        *self = usize::try_from(word).map_err(|_| StateError::Invalid { offset })?;
+        Ok(())
+    }
+}
+
+impl State for String {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        (self.len() as u64).save(sink);
+        sink(self.as_bytes());
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset;
+        let mut bytes = Vec::new();
+        bytes.restore(source)?;
+        *self = String::from_utf8(bytes).map_err(|_| StateError::Invalid { offset })?;
+        Ok(())
+    }
+}
 
 impl State for bool {
     fn save(&self, sink: &mut dyn FnMut(&[u8])) {
@@ -227,6 +255,27 @@ impl<T: State + Default> State for VecDeque<T> {
     }
 }
 
+impl<K: State + Default + Ord, V: State + Default> State for BTreeMap<K, V> {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        (self.len() as u64).save(sink);
+        for (key, value) in self {
+            key.save(sink);
+            value.save(sink);
+        }
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        self.clear();
+        for _ in 0..source.length()? {
+            let (mut key, mut value) = (K::default(), V::default());
+            key.restore(source)?;
+            value.restore(source)?;
+            self.insert(key, value);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,9 +286,10 @@ mod tests {
         word: u32,
         queue: VecDeque<u8>,
         alarm: Option<u64>,
+        names: BTreeMap<usize, String>,
     }
 
-    state_fields!(Sample { flag, word, queue, alarm });
+    state_fields!(Sample { flag, word, queue, alarm, names });
 
     fn saved(state: &impl State) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -249,7 +299,8 @@ mod tests {
 
     #[test]
     fn what_was_saved_is_restored_and_every_shorter_state_is_refused() {
-        let sample = Sample { flag: true, word: 7, queue: [1, 2, 3].into(), alarm: Some(9) };
+        let names = [(3, "three".to_owned()), (1, String::new())].into();
+        let sample = Sample { flag: true, word: 7, queue: [1, 2, 3].into(), alarm: Some(9), names };
         let bytes = saved(&sample);
         let mut copy = Sample::default();
         copy.restore(&mut Source::new(&bytes)).unwrap();
@@ -267,5 +318,10 @@ mod tests {
         let refused = four.restore(&mut Source::new(&saved(&three)));
         assert_eq!(refused, Err(StateError::Shape { expected: 4, found: 3 }));
         assert_eq!(true.restore(&mut Source::new(&[2])), Err(StateError::Invalid { offset: 0 }));
+        let not_text = [1, 0, 0, 0, 0, 0, 0, 0, 0xff];
+        assert_eq!(
+            String::new().restore(&mut Source::new(&not_text)),
+            Err(StateError::Invalid { offset: 0 })
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Frames of the control channel: messages to bytes and back.
 
 use super::{ControlError, wire};
+use machine::state::{Source, State, StateError};
 
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,37 @@ impl Ended {
             Ended::NotStarted(ENOENT) => 127,
             Ended::NotStarted(_) => 126,
         }
+    }
+}
+
+impl Default for Ended {
+    fn default() -> Ended {
+        Ended::Status(0)
+    }
+}
+
+impl State for Ended {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let (kind, value) = match *self {
+            Ended::Status(status) => (wire::ENDED_STATUS, status.into()),
+            Ended::Signal(signal) => (wire::ENDED_SIGNAL, signal.into()),
+            Ended::NotStarted(error) => (wire::ENDED_NOT_STARTED, error),
+        };
+        [kind, value].save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset();
+        let mut words = [0u32; 2];
+        words.restore(source)?;
+        let byte = u8::try_from(words[1]).map_err(|_| StateError::Invalid { offset });
+        *self = match words {
+            [wire::ENDED_STATUS, _] => Ended::Status(byte?),
+            [wire::ENDED_SIGNAL, _] => Ended::Signal(byte?),
+            [wire::ENDED_NOT_STARTED, error] => Ended::NotStarted(error),
+            _ => return Err(StateError::Invalid { offset }),
+        };
+        Ok(())
     }
 }
 
@@ -201,6 +233,19 @@ pub enum FromGuest {
 pub struct Decoder {
     bytes: Vec<u8>,
     read: usize,
+}
+
+impl State for Decoder {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let unread = &self.bytes[self.read..];
+        (unread.len() as u64).save(sink);
+        sink(unread);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        self.read = 0;
+        self.bytes.restore(source)
+    }
 }
 
 impl Decoder {

@@ -2,6 +2,8 @@
 
 use super::frame::{Decoder, Ended, FromGuest, Identity, ToGuest};
 use super::{ControlError, wire};
+use machine::state::{Source, State, StateError};
+use machine::state_fields;
 use std::collections::{BTreeMap, VecDeque};
 
 /// A command to run in a guest.
@@ -15,9 +17,13 @@ pub struct Command {
     pub directory: String,
 }
 
+state_fields!(Command { argv, env, directory });
+
 /// A command under way in a guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u32);
+
+state_fields!(JobId { 0 });
 
 /// What a guest told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +61,27 @@ struct Input {
     under_way_bytes: usize,
     close: bool,
     closed: bool,
+}
+
+state_fields!(Session { decoder, output, ready, last_job, jobs });
+
+impl State for Input {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let Input { waiting, under_way_bytes, close, closed } = self;
+        let fields: [&dyn State; 4] = [waiting, under_way_bytes, close, closed];
+        fields.into_iter().for_each(|field| field.save(sink));
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        self.waiting.restore(source)?;
+        let offset = source.offset();
+        self.under_way_bytes.restore(source)?;
+        if self.under_way_bytes > wire::STDIN_WINDOW_BYTES {
+            return Err(StateError::Invalid { offset });
+        }
+        self.close.restore(source)?;
+        self.closed.restore(source)
+    }
 }
 
 impl Session {

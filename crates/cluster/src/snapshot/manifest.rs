@@ -32,6 +32,21 @@ pub struct Manifest {
     /// Memories of nodes.
     #[serde(default, rename = "memory")]
     pub memories: Vec<Memory>,
+    /// Files under the nodes' disks, which are no part of the snapshot and must be as they were.
+    #[serde(default, rename = "disk")]
+    pub disks: Vec<Disk>,
+}
+
+/// A file under a disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// Where it was.
+    pub file: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its checksum.
+    pub blake3: String,
 }
 
 /// A file that is read whole.
@@ -113,8 +128,8 @@ impl Manifest {
             }
             _ => {}
         }
-        let sealed =
-            text.trim_end().rsplit_once(SEAL).and_then(|(body, sum)| Some((body, Hash::from_hex(sum).ok()?)));
+        let lines = text.strip_suffix('\n').and_then(|text| text.rsplit_once(SEAL));
+        let sealed = lines.and_then(|(body, sum)| Some((body, Hash::from_hex(sum).ok()?)));
         let Some((body, sum)) = sealed else {
             return Err(SnapshotError::damaged(&path, "its last line, the checksum, is missing"));
         };

@@ -16,12 +16,13 @@
 //! Invariant: a directory of this kind is whole or is not there. It is written under another name, brought to the disk, and
 //! renamed; what stood in its place stays until then.
 
+mod disks;
 mod manifest;
 mod memory;
 mod read;
 mod write;
 
-pub use manifest::{Manifest, Memory, Section};
+pub use manifest::{Disk, Manifest, Memory, Section};
 pub use read::Snapshot;
 pub use write::{Draft, write};
 

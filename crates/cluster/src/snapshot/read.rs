@@ -93,6 +93,13 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Compares the files under the disks, in the same order, with what they were.
+    ///
+    /// Errors: [`SnapshotError`], when one is not to be read, or has changed.
+    pub fn check_disks(&self, files: &[PathBuf]) -> Result<(), SnapshotError> {
+        super::disks::check(&self.manifest.disks, files)
+    }
+
     /// Reads every file and compares it with its checksum.
     ///
     /// Errors: [`SnapshotError`], for the first that is damaged.

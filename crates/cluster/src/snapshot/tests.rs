@@ -23,7 +23,7 @@ fn filled() -> Node {
 fn saved(dir: &Path, node: &Node, what: &str) -> Result<Manifest, SnapshotError> {
     let sections = vec![("run".to_owned(), 3, b"abc".to_vec())];
     let nodes = vec![("n0".to_owned(), node)];
-    write(dir, &Draft { what, virtual_ns: 5, config: "schema = 1\n", nodes, sections })
+    write(dir, &Draft { what, virtual_ns: 5, config: "schema = 1\n", disks: &[], nodes, sections })
 }
 
 /// What using a snapshot whole comes to.
@@ -179,9 +179,11 @@ fn an_older_snapshot_is_replaced_whole_or_not_at_all() {
     fs::write(partial.join("config.toml"), "half").unwrap();
     assert_eq!(Snapshot::open(&dir).unwrap().manifest().what, "the first");
     // An attempt that fails.
-    let mut bad = filled();
-    bad.harts[0].retired = u64::MAX;
-    assert!(saved(&dir, &bad, "the second").is_err(), "TOML has no such number");
+    let (node, twice) = (filled(), "n0".to_owned());
+    let nodes = vec![(twice.clone(), &node), (twice, &node)];
+    let draft =
+        Draft { what: "the second", virtual_ns: 0, config: "", disks: &[], nodes, sections: Vec::new() };
+    assert!(write(&dir, &draft).is_err(), "two nodes cannot share their files");
     assert_eq!(Snapshot::open(&dir).unwrap().manifest().what, "the first");
     assert!(!partial.exists());
     saved(&dir, &filled(), "the third").unwrap();
@@ -203,6 +205,29 @@ fn what_is_no_snapshot_is_left_alone() {
     assert_eq!(fs::read_to_string(dir.join("thesis.txt")).unwrap(), "years of work");
     assert!(matches!(Snapshot::open(&dir), Err(SnapshotError::NotOne { .. })));
     assert!(matches!(Snapshot::open(&temp.path().join("nowhere")), Err(SnapshotError::NotOne { .. })));
+}
+
+#[test]
+fn a_disk_that_was_written_to_since_is_noticed() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("snap");
+    let disk = temp.path().join("disk.img");
+    fs::write(&disk, [1; 3000]).unwrap();
+    let node = filled();
+    let nodes = vec![("n0".to_owned(), &node)];
+    let disks = [disk.clone()];
+    write(&dir, &Draft { what: "x", virtual_ns: 0, config: "", disks: &disks, nodes, sections: Vec::new() })
+        .unwrap();
+    let snapshot = Snapshot::open(&dir).unwrap();
+    snapshot.check_disks(&disks).unwrap();
+    assert!(matches!(snapshot.check_disks(&[]), Err(SnapshotError::Changed { .. })));
+    for contents in [vec![2; 3000], vec![1; 3001]] {
+        fs::write(&disk, contents).unwrap();
+        let text = snapshot.check_disks(&disks).unwrap_err().to_string();
+        assert!(text.contains("disk.img"), "{text}");
+    }
+    fs::remove_file(&disk).unwrap();
+    assert!(snapshot.check_disks(&disks).unwrap_err().is_host());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Writing a snapshot: everything under another name first, brought to the disk, and renamed into place.
 
-use super::{MANIFEST, Manifest, Memory, Section, SnapshotError, memory};
+use super::{MANIFEST, Manifest, Memory, Section, SnapshotError, disks, memory};
 use machine::node::{Node, Part};
 use rustix::fs::{FlockOperation, RenameFlags};
 use std::ffi::OsString;
@@ -16,6 +16,8 @@ pub struct Draft<'a> {
     pub virtual_ns: u64,
     /// The resolved configuration.
     pub config: &'a str,
+    /// The files under the disks of all nodes.
+    pub disks: &'a [PathBuf],
     /// The nodes with their names.
     pub nodes: Vec<(String, &'a Node)>,
     /// Everything else: name, version, bytes.
@@ -135,6 +137,7 @@ fn fill(dir: &Path, draft: &Draft<'_>) -> Result<Manifest, SnapshotError> {
         sync(&folder)?;
     }
     manifest.memories = memories;
+    manifest.disks = disks::of(draft.disks)?;
     let path = dir.join(MANIFEST);
     let text = manifest.text().map_err(|reason| SnapshotError::damaged(&path, reason))?;
     write_file(&path, text.as_bytes())?;

@@ -48,6 +48,7 @@ impl Node {
             Part::Board => self.bus.save(sink),
             Part::Progress => {
                 self.clock.save(sink);
+                self.architecture.builtin_sbi.save(sink);
                 (self.turn.hart as u64).save(sink);
                 self.turn.begun.save(sink);
                 self.debts.iter().for_each(|debt| debt.save(sink));
@@ -62,6 +63,12 @@ impl Node {
     ///
     /// Errors: when it cannot come from such a node, which is then of no more use.
     pub fn restore(&mut self, part: Part, bytes: &[u8]) -> Result<(), StateError> {
+        self.engine.forget();
+        self.take_over(part, bytes)
+    }
+
+    /// As [`Node::restore`], where the engine holds nothing of another state.
+    pub(super) fn take_over(&mut self, part: Part, bytes: &[u8]) -> Result<(), StateError> {
         let mut source = Source::new(bytes);
         match part {
             Part::Harts => {
@@ -73,7 +80,6 @@ impl Node {
             Part::Board => self.bus.restore(&mut source)?,
             Part::Progress => self.restore_progress(&mut source)?,
         }
-        self.engine.forget();
         self.bus.ram.drop_translations();
         if source.remaining() > 0 {
             return Err(StateError::Invalid { offset: source.offset() });
@@ -84,6 +90,7 @@ impl Node {
     fn restore_progress(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
         let offset = source.offset();
         self.clock.restore(source)?;
+        self.architecture.builtin_sbi.restore(source)?;
         let mut hart = 0u64;
         hart.restore(source)?;
         let hart = usize::try_from(hart).ok().filter(|hart| *hart < self.harts.len());

@@ -42,6 +42,11 @@ impl RamImage {
         Ok(RamImage { file, length: bytes.len(), code_pages, filled_pages })
     }
 
+    /// The size of the memory.
+    pub fn bytes(&self) -> u64 {
+        self.length as u64
+    }
+
     /// Pages that are not all zeros.
     pub fn filled_pages(&self) -> u64 {
         self.filled_pages

@@ -1,0 +1,52 @@
+//! Files under disks: a snapshot holds what nodes changed above them, and goes on only over the same ones.
+
+use super::{Disk, SnapshotError};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes read at a time.
+const PORTION_BYTES: usize = 1 << 20;
+
+/// Describes `files`.
+///
+/// Errors: the host's, for one that cannot be read.
+pub(super) fn of(files: &[PathBuf]) -> Result<Vec<Disk>, SnapshotError> {
+    files.iter().map(|file| describe(file)).collect()
+}
+
+/// Compares `files` with what was described, in order.
+///
+/// Errors: another number of them, one that cannot be read, or one that differs.
+pub(super) fn check(described: &[Disk], files: &[PathBuf]) -> Result<(), SnapshotError> {
+    if described.len() != files.len() {
+        let what = format!("it was made with {} disks, and there are {}", described.len(), files.len());
+        return Err(SnapshotError::Changed { what });
+    }
+    for (was, file) in described.iter().zip(files) {
+        let is = describe(file)?;
+        if (is.bytes, &is.blake3) != (was.bytes, &was.blake3) {
+            let what = format!("the disk {} is not as it was when the snapshot was made", file.display());
+            return Err(SnapshotError::Changed { what });
+        }
+    }
+    Ok(())
+}
+
+fn describe(path: &Path) -> Result<Disk, SnapshotError> {
+    let refused = SnapshotError::host("read", path);
+    let mut file = File::open(path).map_err(&refused)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut portion = vec![0; PORTION_BYTES];
+    let mut bytes = 0;
+    loop {
+        let length = file.read(&mut portion).map_err(&refused)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&portion[..length]);
+        bytes += length as u64;
+    }
+    let blake3 = hasher.finalize().to_hex().to_string();
+    Ok(Disk { file: path.to_string_lossy().into_owned(), bytes, blake3 })
+}
