@@ -10,6 +10,7 @@ pub mod job;
 mod lockstep;
 pub mod output;
 mod qcow2;
+pub mod record;
 pub mod run;
 pub mod share;
 pub mod snapshot;

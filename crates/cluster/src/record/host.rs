@@ -1,0 +1,59 @@
+//! The host of a run, with the tape between.
+
+use super::format::{Kind, input};
+use super::outside::{Outside, Tape};
+use super::player::write_input;
+use super::share::lock;
+use crate::job::Stream;
+use crate::run::{Host, Input, Moment};
+use std::sync::atomic::Ordering;
+
+/// The node whose console and command the outside speaks to.
+const NODE: u16 = 0;
+
+/// A host behind a tape.
+pub(super) struct Hook<'a> {
+    pub(super) outside: &'a Outside,
+    pub(super) host: &'a mut dyn Host,
+}
+
+impl Host for Hook<'_> {
+    fn console(&mut self, bytes: &[u8]) {
+        self.host.console(bytes);
+    }
+
+    fn job(&mut self, stream: Stream, bytes: &[u8]) {
+        self.host.job(stream, bytes);
+    }
+
+    fn input(&mut self, moment: Moment) -> Input {
+        match &self.outside.tape {
+            Tape::Off => {
+                let said = self.host.input(moment);
+                if !said.console.is_empty() || !said.job.is_empty() || said.leave.is_some() {
+                    self.outside.spoke.store(true, Ordering::Relaxed);
+                }
+                said
+            }
+            Tape::Recording(recorder) => {
+                lock(recorder).epoch(moment.virtual_ns);
+                let said = self.host.input(moment);
+                let job = moment.job_listens && (!said.job.is_empty() || said.job_end);
+                if job || !said.console.is_empty() || said.leave.is_some() {
+                    let (mut flags, payload) = write_input(&said);
+                    if moment.asleep {
+                        flags |= input::ASLEEP;
+                    }
+                    lock(recorder).put(Kind::Input, flags, NODE, moment.virtual_ns, &payload);
+                }
+                said
+            }
+            Tape::Playing(player) => {
+                // The person may still leave, and is not waited for.
+                let said = self.host.input(Moment { asleep: false, job_listens: false, ..moment });
+                let played = lock(player).input(moment);
+                Input { leave: said.leave.or(played.leave), ..played }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The outside of a run: let through, recorded, or played back.
+
+use super::failure::RecordError;
+use super::format::{self, Kind};
+use super::host::Hook;
+use super::player::Player;
+use super::reader::{Ending, Recording};
+use super::share::{Echo, Echoed, Heard, Played, Recorded, Through, lock};
+use super::writer::Recorder;
+use crate::run::Host;
+use machine::dev::virtio::p9::share::Share;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What stands between a run and the outside.
+#[derive(Debug, Default)]
+pub struct Outside {
+    pub(super) tape: Tape,
+    /// Something came from outside that the configuration does not say.
+    pub(super) spoke: AtomicBool,
+    /// Replies that a node run beside hears too; none where no node is.
+    echoes: Option<Mutex<BTreeMap<(u16, u16), Echo>>>,
+    /// Files that the run asked about while it is replayed.
+    asked: Mutex<Vec<(u16, String)>>,
+}
+
+/// What is done with what comes from outside.
+#[derive(Debug, Default)]
+pub(super) enum Tape {
+    /// It is let through.
+    #[default]
+    Off,
+    /// It is let through and written down.
+    Recording(Arc<Mutex<Recorder>>),
+    /// It is what was written down.
+    Playing(Arc<Mutex<Player>>),
+}
+
+/// How a replay went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It ended as the recorded run did, with the same digest.
+    Same,
+    /// It was ended before the recorded run was.
+    Shorter(Ending),
+    /// The recorded run was killed; its recording reaches this far, and breaks off at this byte if it is torn.
+    Unfinished {
+        /// Virtual nanoseconds.
+        reached_ns: u64,
+        /// Where the file breaks off.
+        torn: Option<u64>,
+    },
+    /// It differs from the recorded run, in this.
+    Apart(String),
+}
+
+/// What became of what came from outside.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It was let through.
+    Live {
+        /// Something came, so that the configuration alone does not run this again.
+        spoke: bool,
+    },
+    /// It is in a file.
+    Recorded {
+        /// The size of the file.
+        bytes: u64,
+    },
+    /// It came from a file.
+    Replayed(Replayed),
+}
+
+impl Outside {
+    /// Lets everything through.
+    pub fn live() -> Outside {
+        Outside::default()
+    }
+
+    /// Lets everything through and writes it down.
+    pub fn recording(recorder: Recorder) -> Outside {
+        Outside { tape: Tape::Recording(Arc::new(Mutex::new(recorder))), ..Outside::default() }
+    }
+
+    /// Lets nothing through and plays what was written down.
+    pub fn playing(recording: Recording) -> Outside {
+        Outside { tape: Tape::Playing(Arc::new(Mutex::new(Player::new(recording)))), ..Outside::default() }
+    }
+
+    /// Each share is asked for twice: for a node, and for the one that runs beside it.
+    pub fn set_shadowed(&mut self) {
+        self.echoes = Some(Mutex::default());
+    }
+
+    /// Whether it is a recording that is played.
+    pub fn is_playing(&self) -> bool {
+        matches!(self.tape, Tape::Playing(_))
+    }
+
+    /// The size of a node's console, which is `now`.
+    pub fn console_size(&self, node: u16, now: Option<(u16, u16)>) -> Option<(u16, u16)> {
+        match &self.tape {
+            Tape::Off => {
+                self.spoke.fetch_or(now.is_some(), Ordering::Relaxed);
+                now
+            }
+            Tape::Recording(recorder) => {
+                if let Some((columns, rows)) = now {
+                    let payload = [columns.to_le_bytes(), rows.to_le_bytes()].concat();
+                    lock(recorder).put(Kind::ConsoleSize, 0, node, 0, &payload);
+                }
+                now
+            }
+            Tape::Playing(player) => lock(player).recording.sizes.get(&node).copied(),
+        }
+    }
+
+    /// Takes note of a file that a node reads before it runs; `what` says what it is for.
+    ///
+    /// Errors: the recorded run read another one, or none.
+    pub fn file(&self, node: u16, what: &str, bytes: &[u8]) -> Result<(), RecordError> {
+        match &self.tape {
+            Tape::Off => Ok(()),
+            Tape::Recording(recorder) => {
+                let payload = [blake3::hash(bytes).as_bytes(), what.as_bytes()].concat();
+                lock(recorder).put(Kind::File, 0, node, 0, &payload);
+                Ok(())
+            }
+            Tape::Playing(player) => {
+                let key = (node, what.to_owned());
+                let recorded = lock(player).recording.files.get(&key).copied();
+                lock(&self.asked).push(key);
+                match recorded {
+                    None => Err(RecordError::Files { what: what.to_owned(), recorded: false }),
+                    Some(hash) if blake3::hash(bytes) == hash => Ok(()),
+                    Some(_) => Err(RecordError::Changed { what: what.to_owned() }),
+                }
+            }
+        }
+    }
+
+    /// A node's share; `open` opens the folder, which a replay does not need.
+    ///
+    /// Errors: those of `open`.
+    pub fn share(
+        &self,
+        node: u16,
+        share: u16,
+        writable: bool,
+        open: impl FnOnce() -> io::Result<Box<dyn Share>>,
+    ) -> io::Result<Box<dyn Share>> {
+        let echo = match &self.echoes {
+            None => None,
+            Some(echoes) => {
+                let mut echoes = lock(echoes);
+                if let Some(echo) = echoes.remove(&(node, share)) {
+                    return Ok(Box::new(Through { writable, answers: Echoed(echo) }));
+                }
+                Some(Arc::clone(echoes.entry((node, share)).or_default()))
+            }
+        };
+        let first: Box<dyn Share> = match &self.tape {
+            Tape::Off => {
+                self.spoke.store(true, Ordering::Relaxed);
+                open()?
+            }
+            Tape::Recording(recorder) => {
+                let (inner, recorder) = (open()?, Arc::clone(recorder));
+                Box::new(Through { writable, answers: Recorded { inner, recorder, node, share } })
+            }
+            Tape::Playing(player) => {
+                Box::new(Through { writable, answers: Played { player: Arc::clone(player), node, share } })
+            }
+        };
+        Ok(match echo {
+            None => first,
+            Some(echo) => Box::new(Through { writable, answers: Heard { inner: first, echo } }),
+        })
+    }
+
+    /// The host as the run sees it.
+    pub fn host<'a>(&'a self, host: &'a mut dyn Host) -> impl Host + 'a {
+        Hook { outside: self, host }
+    }
+
+    /// Ends the run; `cut` when a limit of its own ended it.
+    ///
+    /// Errors: a recording that could not be written.
+    pub fn finish(&self, ending: &Ending, cut: bool) -> Result<Verdict, RecordError> {
+        match &self.tape {
+            Tape::Off => Ok(Verdict::Live { spoke: self.spoke.load(Ordering::Relaxed) }),
+            Tape::Recording(recorder) => {
+                let payload =
+                    [&ending.instructions.to_le_bytes()[..], &ending.digest, ending.how.as_bytes()].concat();
+                let mut recorder = lock(recorder);
+                recorder.put(Kind::End, 0, 0, ending.virtual_ns, &payload);
+                recorder.finish().map(|bytes| Verdict::Recorded { bytes })
+            }
+            Tape::Playing(player) => Ok(Verdict::Replayed(compare(&lock(player), ending, cut))),
+        }
+    }
+
+    /// The path of what is played, for messages.
+    pub fn played_path(&self) -> Option<PathBuf> {
+        match &self.tape {
+            Tape::Playing(player) => Some(lock(player).recording.path.clone()),
+            _ => None,
+        }
+    }
+
+    /// Looks whether the run read every file that the recorded one did; after the last call of [`Outside::file`].
+    ///
+    /// Errors: the first that it did not.
+    pub fn files_done(&self) -> Result<(), RecordError> {
+        let Tape::Playing(player) = &self.tape else { return Ok(()) };
+        let (player, asked) = (lock(player), lock(&self.asked));
+        match player.recording.files.keys().find(|key| !asked.contains(key)) {
+            None => Ok(()),
+            Some((_, what)) => Err(RecordError::Files { what: what.clone(), recorded: true }),
+        }
+    }
+}
+
+/// Holds a replay's end against the recorded one.
+fn compare(player: &Player, ending: &Ending, cut: bool) -> Replayed {
+    if let Some(what) = &player.apart {
+        return Replayed::Apart(what.clone());
+    }
+    let Some(recorded) = player.recording.ending() else {
+        let (reached_ns, torn) = (player.recording.reached_ns(), player.recording.torn());
+        return Replayed::Unfinished { reached_ns, torn };
+    };
+    let far = |ending: &Ending| (ending.virtual_ns, ending.instructions);
+    if far(recorded) == far(ending) {
+        if recorded.digest == ending.digest {
+            return Replayed::Same;
+        }
+        let hex = |hash: &[u8; format::HASH_BYTES]| blake3::Hash::from_bytes(*hash).to_hex();
+        return Replayed::Apart(format!(
+            "its digest was {}, not {}",
+            hex(&recorded.digest),
+            hex(&ending.digest)
+        ));
+    }
+    if cut && ending.virtual_ns <= recorded.virtual_ns && ending.instructions <= recorded.instructions {
+        return Replayed::Shorter(recorded.clone());
+    }
+    Replayed::Apart(format!(
+        "it ended after {} instructions ({}), the replay after {} ({})",
+        recorded.instructions, recorded.how, ending.instructions, ending.how
+    ))
+}
