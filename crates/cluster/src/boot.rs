@@ -8,6 +8,8 @@ use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::entropy::Entropy;
 use machine::dev::virtio::mmio::Peripheral;
 use machine::dev::virtio::net::Net;
+use machine::dev::virtio::p9::P9;
+use machine::dev::virtio::p9::share::Share;
 use machine::engine::Engine;
 use machine::fdt;
 use machine::interp::Interpreter;
@@ -43,8 +45,19 @@ pub struct Hardware {
 pub struct Devices {
     /// Disks, in the order in which the guest finds them.
     pub disks: Vec<Box<dyn BlockBackend>>,
+    /// Folders that the guest may mount.
+    pub shares: Vec<SharedFolder>,
     /// Columns and rows of the console, where its size is known.
     pub console_size: Option<(u16, u16)>,
+}
+
+/// A folder that the guest may mount.
+#[derive(Debug)]
+pub struct SharedFolder {
+    /// By which the guest mounts it; the agent of an image mounts one that begins with `/` at that path.
+    pub tag: String,
+    /// The folder.
+    pub share: Box<dyn Share>,
 }
 
 /// What a node is given to run.
@@ -103,7 +116,7 @@ pub enum BootError {
         /// Why.
         source: LoadError,
     },
-    /// There are more disks than slots for them.
+    /// There are more disks and shared folders than slots for them.
     Disks {
         /// How many were asked for.
         asked: usize,
@@ -120,7 +133,9 @@ impl std::fmt::Display for BootError {
         match self {
             BootError::Board(error) => error.fmt(f),
             BootError::Load { file, source } => write!(f, "the {file} cannot be loaded: {source}"),
-            BootError::Disks { asked } => write!(f, "a node has at most {DISKS_MAX} disks, not {asked}"),
+            BootError::Disks { asked } => {
+                write!(f, "a node has at most {DISKS_MAX} disks and shared folders, not {asked}")
+            }
             BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
         }
     }
@@ -128,7 +143,7 @@ impl std::fmt::Display for BootError {
 
 impl std::error::Error for BootError {}
 
-/// Slots are also taken by the network interface, the console and the entropy device.
+/// Most disks and shared folders of a node: slots are also taken by the network interface, the console and the entropy device.
 pub const DISKS_MAX: usize = VIRTIO_SLOTS - 3;
 /// The stream of the seed from which the entropy device draws.
 const ENTROPY_STREAM: u64 = 1;
@@ -137,9 +152,9 @@ const CONSOLE_SIZE: (u16, u16) = (80, 24);
 /// MAC of the first node: `02:00:00:00:hh:ll`, the last two its number from 1.
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// Plugs in all devices: disks first, so that the first disk is in the first slot.
+/// Plugs in all devices: disks first, so that the first disk is in the first slot; shared folders last.
 fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), BootError> {
-    let asked = devices.disks.len();
+    let asked = devices.disks.len() + devices.shares.len();
     let (columns, rows) = devices.console_size.unwrap_or(CONSOLE_SIZE);
     let disks = devices
         .disks
@@ -151,7 +166,10 @@ fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), Bo
         Peripheral::Console(Console::new(columns, rows)),
         Peripheral::Entropy(Entropy::new(Random::new(hardware.seed, ENTROPY_STREAM))),
     ];
-    for peripheral in disks.chain(others) {
+    let start_s = hardware.board.rtc_start_s;
+    let shares =
+        devices.shares.into_iter().map(|shared| Peripheral::P9(P9::new(&shared.tag, shared.share, start_s)));
+    for peripheral in disks.chain(others).chain(shares) {
         node.bus.attach(peripheral).map_err(|_| BootError::Disks { asked })?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Disks whose contents are a file of the host.
 
+use crate::lock;
 use crate::qcow2::{self, Qcow2Disk};
 use machine::dev::virtio::disk::{BlockBackend, Overlay, SECTOR_BYTES};
 use machine::state::{Source, State, StateError};
@@ -17,11 +18,15 @@ pub enum Mode {
     ReadOnly,
     /// Into the file, which is locked for the run.
     Writable,
+    /// Into memory, and no part of the machine's state: a writable disk played again.
+    Sheltered,
 }
 
 /// Opens a disk image: qcow2 when its name ends in `.qcow2`, else raw.
 ///
-/// Errors: the host's; for a writable one also that someone else has it locked.
+/// A disk that is written to is locked against all other runs, one that is only read against those that write to it.
+///
+/// Errors: the host's; [`io::ErrorKind::ResourceBusy`] for a lock in the way, naming who holds it where that is known.
 pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
     let writable = mode == Mode::Writable;
     let file = OpenOptions::new().read(true).write(writable).open(path)?;
@@ -29,21 +34,56 @@ pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
     if kind.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
-    if writable {
-        file.try_lock()
-            .map_err(|error| io::Error::other(format!("another run is writing to it ({error})")))?;
+    lock::take(&file, writable)?;
+    let disk: Box<dyn BlockBackend> = if qcow2::is_named(path) {
+        Box::new(Qcow2Disk::open(file, writable)?)
+    } else {
+        let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
+        Box::new(FileDisk { file, bytes, writable })
+    };
+    Ok(match mode {
+        Mode::Overlay => Box::new(Overlay::new(disk)),
+        Mode::Sheltered => Box::new(Sheltered(Overlay::new(disk))),
+        Mode::ReadOnly | Mode::Writable => disk,
+    })
+}
+
+/// An overlay whose state is empty, as that of the disk is which it stands for.
+#[derive(Debug)]
+struct Sheltered(Overlay);
+
+impl State for Sheltered {
+    fn save(&self, _sink: &mut dyn FnMut(&[u8])) {}
+
+    fn restore(&mut self, _source: &mut Source<'_>) -> Result<(), StateError> {
+        Ok(())
     }
-    if qcow2::is_named(path) {
-        let disk = Qcow2Disk::open(file, writable)?;
-        return Ok(if mode == Mode::Overlay {
-            Box::new(Overlay::new(Box::new(disk)))
-        } else {
-            Box::new(disk)
-        });
+}
+
+impl BlockBackend for Sheltered {
+    fn len_sectors(&self) -> u64 {
+        self.0.len_sectors()
     }
-    let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
-    let disk = FileDisk { file, bytes, writable };
-    Ok(if mode == Mode::Overlay { Box::new(Overlay::new(Box::new(disk))) } else { Box::new(disk) })
+
+    fn read_only(&self) -> bool {
+        self.0.read_only()
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, into)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn write_zeroes(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        self.0.write_zeroes(offset, length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A file as a disk, filled up with zeros to a whole sector.
@@ -116,7 +156,13 @@ mod tests {
     #[test]
     fn only_a_writable_disk_changes_its_file() {
         let path = image("modes", 1024);
-        for (mode, changes) in [(Mode::Overlay, false), (Mode::ReadOnly, false), (Mode::Writable, true)] {
+        let modes = [
+            (Mode::Overlay, false),
+            (Mode::ReadOnly, false),
+            (Mode::Sheltered, false),
+            (Mode::Writable, true),
+        ];
+        for (mode, changes) in modes {
             let mut disk = open(&path, mode).unwrap();
             assert_eq!(disk.read_only(), mode == Mode::ReadOnly);
             assert_eq!(disk.write_at(512, &[1; 512]).is_ok(), mode != Mode::ReadOnly);
@@ -143,8 +189,15 @@ mod tests {
     fn a_writable_disk_is_one_run_s() {
         let path = image("lock", 512);
         let held = open(&path, Mode::Writable).unwrap();
-        assert!(open(&path, Mode::Writable).is_err());
+        for mode in [Mode::Writable, Mode::Overlay, Mode::ReadOnly] {
+            let refused = open(&path, mode).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+            assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
+        }
         drop(held);
+        let readers = [open(&path, Mode::Overlay).unwrap(), open(&path, Mode::ReadOnly).unwrap()];
+        assert!(open(&path, Mode::Writable).is_err());
+        drop(readers);
         assert!(open(&path, Mode::Writable).is_ok());
         std::fs::remove_file(path).unwrap();
         assert!(open(&std::env::temp_dir(), Mode::ReadOnly).is_err());

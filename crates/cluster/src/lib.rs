@@ -7,6 +7,7 @@ pub mod boot;
 pub mod control;
 pub mod disk;
 pub mod job;
+mod lock;
 mod lockstep;
 pub mod output;
 mod qcow2;

@@ -12,6 +12,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most names in a folder that is shown.
 const NAMES_MAX: usize = 1 << 20;
@@ -21,6 +23,7 @@ const NAMES_MAX: usize = 1 << 20;
 pub struct HostShare {
     root: OwnedFd,
     writable: bool,
+    lost: Arc<AtomicBool>,
 }
 
 impl HostShare {
@@ -29,11 +32,26 @@ impl HostShare {
     /// Errors: the host's, when it is no folder or may not be read.
     pub fn open(path: &Path, writable: bool) -> std::io::Result<HostShare> {
         let root = rustix::fs::open(path, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())?;
-        Ok(HostShare { root, writable })
+        Ok(HostShare { root, writable, lost: Arc::default() })
+    }
+
+    /// What turns true when the folder is found to be removed; the guest then gets I/O errors.
+    pub fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
+    }
+
+    /// The root, as long as the folder is there.
+    fn root(&self) -> Result<&OwnedFd, Errno> {
+        let there = rustix::fs::fstat(&self.root).is_ok_and(|stat| stat.st_nlink > 0);
+        if there {
+            return Ok(&self.root);
+        }
+        self.lost.store(true, Ordering::Relaxed);
+        Err(Errno::IO)
     }
 
     fn folder(&self, path: &[Name]) -> Result<OwnedFd, Errno> {
-        let mut folder = self.root.as_fd().try_clone_to_owned().map_err(|_| Errno::IO)?;
+        let mut folder = self.root()?.as_fd().try_clone_to_owned().map_err(|_| Errno::IO)?;
         for name in path {
             folder = rustix::fs::openat(&folder, host(name), FOLDER, Mode::empty()).map_err(told)?;
         }
@@ -86,6 +104,7 @@ impl Share for HostShare {
 
     fn stat(&mut self, path: &[Name]) -> Result<Stat, Errno> {
         if path.is_empty() {
+            self.root()?;
             return Ok(Stat { kind: Kind::Folder, size: 0, executable: true });
         }
         let (folder, name) = self.parent(path)?;
@@ -269,6 +288,20 @@ mod tests {
         assert!(share.create(&path("up/new"), false).is_err());
         assert!(share.rename(&path("file"), &path("absolute/stolen")).is_err());
         assert_eq!(std::fs::read(scratch.0.join("out")).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn a_folder_that_vanishes_is_an_error_and_nothing_else() {
+        let scratch = Scratch::new();
+        let mut share = scratch.share();
+        let lost = share.lost();
+        assert!(share.stat(&[]).is_ok() && !lost.load(Ordering::Relaxed));
+        std::fs::remove_dir_all(scratch.0.join("in")).unwrap();
+        assert_eq!(share.stat(&[]), Err(Errno::IO));
+        assert_eq!(share.list(&[]), Err(Errno::IO));
+        assert_eq!(read(&mut share, "file"), Err(Errno::IO));
+        assert_eq!(share.create(&path("new"), false), Err(Errno::IO));
+        assert!(lost.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn no_changed_byte_goes_unnoticed() {
     recorded(&scratch);
     let whole = std::fs::read(&scratch.0).unwrap();
     for at in 0..whole.len() {
-        for bit in [0, 7] {
+        for bit in [at % 8] {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << bit;
             std::fs::write(&scratch.0, &bytes).unwrap();

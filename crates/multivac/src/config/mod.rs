@@ -2,13 +2,17 @@
 //!
 //! Invariant: a [`Config`] that left this module names only what this version can do.
 
+mod devices;
+mod differ;
 mod print;
 mod read;
 mod sections;
 pub(crate) mod units;
 
-pub(crate) use print::{canonical, flags};
-pub(crate) use sections::{disk, memory};
+pub(crate) use devices::{disk, share};
+pub(crate) use differ::difference;
+pub(crate) use print::{canonical, flags, shell_word};
+pub(crate) use sections::memory;
 
 use crate::diag::{Problem, did_you_mean};
 use crate::exit::{Exit, Failure};
@@ -51,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) boot: Boot,
     /// Block devices, in order.
     pub(crate) disks: Vec<Disk>,
+    /// Folders of the host's that the guest sees, in order.
+    pub(crate) shares: Vec<Share>,
 }
 
 /// What boots on a node.
@@ -151,6 +157,17 @@ pub(crate) enum DiskMode {
     Writable,
 }
 
+/// A folder of the host's that the guest sees.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Share {
+    /// The folder.
+    pub(crate) host: PathBuf,
+    /// Where the guest finds it; also the mount tag.
+    pub(crate) guest: String,
+    /// The guest may not change anything.
+    pub(crate) read_only: bool,
+}
+
 /// What is run on the node, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
@@ -162,6 +179,20 @@ pub(crate) struct Run {
     pub(crate) max_instructions: Option<u64>,
     /// What executes instructions.
     pub(crate) engine: EngineKind,
+    /// What is done with what comes from outside.
+    pub(crate) tape: Tape,
+}
+
+/// What is done with what comes from outside.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Tape {
+    /// It is let through.
+    #[default]
+    Off,
+    /// It is written to this file.
+    Record(PathBuf),
+    /// It is what this file says.
+    Replay(PathBuf),
 }
 
 /// Virtual date at which the board's clock starts: 2026-01-01T00:00:00Z.
@@ -199,12 +230,14 @@ impl Default for Config {
                 rtc_s: RTC_S,
                 boot: Boot::Demo,
                 disks: Vec::new(),
+                shares: Vec::new(),
             },
             run: Run {
                 command: Vec::new(),
                 max_time_ns: None,
                 max_instructions: None,
                 engine: EngineKind::Translate,
+                tape: Tape::Off,
             },
         }
     }
@@ -226,6 +259,7 @@ impl Config {
         config.name.clear();
         config.run = Run { command: config.run.command, ..Config::default().run };
         config.node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
+        config.node.shares.iter_mut().for_each(|share| share.host = PathBuf::new());
         match &mut config.node.boot {
             Boot::Demo | Boot::Image { .. } => {}
             Boot::Kernel(kernel) => {

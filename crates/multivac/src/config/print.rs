@@ -1,7 +1,7 @@
 //! The canonical form of a configuration: every value written out, in one order. It can be read back.
 
 use super::sections::{ENGINE, ENTRY, MMU, TIMING};
-use super::{Boot, Config, Disk, DiskMode, SCHEMA, units};
+use super::{Boot, Config, Disk, DiskMode, SCHEMA, Share, Tape, units};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -27,6 +27,10 @@ pub(crate) fn canonical(config: &Config) -> String {
         let disks: Vec<String> = node.disks.iter().map(|disk| quoted(&disk_text(disk))).collect();
         line(format!("disk = [{}]", disks.join(", ")));
     }
+    if !node.shares.is_empty() {
+        let shares: Vec<String> = node.shares.iter().map(|share| quoted(&share_text(share))).collect();
+        line(format!("share = [{}]", shares.join(", ")));
+    }
     boot(&node.boot, &mut line);
     line("\n[run]\non = \"n0\"".to_owned());
     let command: Vec<String> = config.run.command.iter().map(|word| quoted(word)).collect();
@@ -38,6 +42,11 @@ pub(crate) fn canonical(config: &Config) -> String {
         line(format!("max_instructions = {count}"));
     }
     line(format!("engine = {}", quoted(word(&ENGINE, config.run.engine))));
+    match &config.run.tape {
+        Tape::Off => {}
+        Tape::Record(path) => line(format!("record = {}", quoted(&path.to_string_lossy()))),
+        Tape::Replay(path) => line(format!("replay = {}", quoted(&path.to_string_lossy()))),
+    }
     out
 }
 
@@ -81,6 +90,12 @@ pub(crate) fn disk_text(disk: &Disk) -> String {
     text
 }
 
+/// A shared folder as it is written on the command line.
+fn share_text(share: &Share) -> String {
+    let mode = if share.read_only { ",ro" } else { "" };
+    format!("{}:{}{mode}", share.host.display(), share.guest)
+}
+
 /// The command that runs a configuration again.
 pub(crate) fn flags(config: &Config) -> String {
     let node = &config.node;
@@ -115,6 +130,7 @@ pub(crate) fn flags(config: &Config) -> String {
         }
     }
     node.disks.iter().for_each(|disk| flag("--disk", disk_text(disk)));
+    node.shares.iter().for_each(|share| flag("--share", share_text(share)));
     flag("--harts", node.harts.to_string());
     flag("--memory", units::write_bytes(node.memory_bytes));
     flag("--seed", config.seed.to_string());
@@ -148,7 +164,7 @@ pub(crate) fn flags(config: &Config) -> String {
 }
 
 /// A word as a shell reads it back.
-fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -1,7 +1,9 @@
 //! The sections of a configuration file, applied over what is configured so far.
 
 use super::read::{Found, Problems, Reader};
-use super::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Node, SCHEMA, Timing, units};
+use super::{
+    Boot, Config, Disk, Elf, EngineKind, Entry, Kernel, Mmu, Node, SCHEMA, Tape, Timing, devices, units,
+};
 use crate::diag::Problem;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -27,7 +29,8 @@ pub(super) enum Source<'a> {
 }
 
 impl Source<'_> {
-    fn path(&self, text: &str) -> PathBuf {
+    /// The file that `text` names.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
         match self {
             Source::File { folder } => folder.join(text),
             Source::Set => PathBuf::from(text),
@@ -86,7 +89,7 @@ fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize,
         }
     }
     if let Some(reader) = top.get("run").and_then(|found| found.table("run")) {
-        run(config, &reader);
+        run(config, &reader, source);
         reader.finish();
     }
     if let Some(reader) = top.get("output").and_then(|found| found.table("output")) {
@@ -166,12 +169,13 @@ fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
         let (found, texts) = disks;
         node.disks.clear();
         for text in texts {
-            match disk(text) {
+            match devices::disk(text) {
                 Ok(disk) => node.disks.push(Disk { file: source.path(&disk.file.to_string_lossy()), ..disk }),
                 Err(help) => found.problem(format!("`{text}` is not a disk"), help),
             }
         }
     }
+    devices::shares(node, reader, source);
     boot(node, group, reader, source);
 }
 
@@ -244,7 +248,7 @@ fn more(
     }
 }
 
-fn run(config: &mut Config, reader: &Reader<'_>) {
+fn run(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     if let Some(found) = reader.get("on")
         && let Some(node) = found.string()
         && node != "n0"
@@ -264,6 +268,21 @@ fn run(config: &mut Config, reader: &Reader<'_>) {
         && let Some(engine) = found.word(&ENGINE)
     {
         config.run.engine = engine;
+    }
+    tape(config, reader, source);
+}
+
+/// Where what comes from outside is written, or read.
+fn tape(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
+    let path = |key| Some((reader.get(key)?, source.path(reader.get(key)?.string()?)));
+    let (record, replay) = (path("record"), path("replay"));
+    match (record, replay) {
+        (Some(_), Some((found, _))) => {
+            found.problem("a run is recorded or replayed, not both", "keep one of them");
+        }
+        (Some((_, path)), None) => config.run.tape = Tape::Record(path),
+        (None, Some((_, path))) => config.run.tape = Tape::Replay(path),
+        (None, None) => {}
     }
 }
 
@@ -287,28 +306,4 @@ pub(crate) fn memory(bytes: u64) -> Result<u64, String> {
         return Err(format!("it takes at most {}", units::write_bytes(MEMORY_MAX)));
     }
     Ok(bytes.next_multiple_of(4096))
-}
-
-/// A disk as `FILE[,ro][,overlay][,writable]`; without a mode the guest's writes stay in memory.
-pub(crate) fn disk(text: &str) -> Result<Disk, String> {
-    let mut words = text.split(',');
-    let file = words.next().unwrap_or_default();
-    if file.is_empty() {
-        return Err("a disk is written as FILE[,ro][,overlay][,writable]".to_owned());
-    }
-    let mut disk = Disk { file: PathBuf::from(file), mode: DiskMode::Overlay };
-    let modes =
-        [("ro", DiskMode::ReadOnly), ("overlay", DiskMode::Overlay), ("writable", DiskMode::Writable)];
-    let mut given = Vec::new();
-    for word in words {
-        given.push(super::one_of(word, &modes).map_err(|help| format!("unknown option `{word}`: {help}"))?);
-    }
-    // Read-only and overlay together: nothing is written, so there is nothing to lay over.
-    if given.contains(&DiskMode::Writable) && given.len() > 1 {
-        return Err("a writable disk is neither `ro` nor `overlay`".to_owned());
-    }
-    if let Some(mode) = given.iter().find(|mode| **mode != DiskMode::Overlay) {
-        disk.mode = *mode;
-    }
-    Ok(disk)
 }

@@ -57,9 +57,11 @@ enum To {
 /// Attaches the console as the configuration and the streams call for.
 ///
 /// Errors: the host does not let signals be heard.
-pub(super) fn attach(config: &Config, manner: Manner) -> Result<Console, Failure> {
+///
+/// A console that does not listen only shows.
+pub(super) fn attach(config: &Config, manner: Manner, listens: bool) -> Result<Console, Failure> {
     let command = !config.run.command.is_empty();
-    let listens = !matches!(config.node.boot, Boot::Demo);
+    let listens = listens && !matches!(config.node.boot, Boot::Demo);
     let typed = stdin().is_terminal();
     let terminal = listens && !command && !manner.json && typed && stdout().is_terminal();
     let signals = Signals::listen(!terminal)
@@ -78,7 +80,7 @@ pub(super) fn attach(config: &Config, manner: Manner) -> Result<Console, Failure
         for_command: command,
         unseen: VecDeque::new(),
         input_is_fresh: true,
-        keys: (terminal || command || listens && !typed).then(listen),
+        keys: (terminal || listens && (command || !typed)).then(listen),
         terminal: if terminal { Raw::enter() } else { None },
         signals,
         escaped: false,

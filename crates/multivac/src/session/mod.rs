@@ -3,6 +3,7 @@
 mod files;
 mod host;
 mod report;
+mod surroundings;
 mod terminal;
 
 use crate::config::{Boot, Config, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Timing, canonical};
@@ -19,6 +20,8 @@ use machine::timing::Costs;
 pub(crate) use report::Report;
 use std::path::Path;
 use std::time::Instant;
+use surroundings::Surroundings;
+pub(crate) use surroundings::recorded_config;
 
 /// The program that runs when nothing else is asked for.
 const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
@@ -48,7 +51,9 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
         ));
     }
     let started = Instant::now();
-    let booted = boot(config)?;
+    let surroundings = Surroundings::new(config, manner.lockstep.is_some())?;
+    let booted = boot(config, &surroundings)?;
+    surroundings.booted()?;
     let kind = booted.kind;
     if let Some(note) = &booted.note {
         eprintln!("note: {note}");
@@ -67,30 +72,34 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     if let Some(every) = manner.lockstep {
         let mut oracle = config.clone();
         oracle.run.engine = EngineKind::Interp;
-        cluster.set_shadow(boot(&oracle)?, every);
+        cluster.set_shadow(boot(&oracle, &surroundings)?, every);
     }
-    let mut host = host::attach(config, manner)?;
+    let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
-    let end = cluster.run(&mut host);
+    let end = cluster.run(&mut surroundings.outside.host(&mut host));
     let wall_s = run_started.elapsed().as_secs_f64();
     let cpu_s = cpu_seconds() - cpu_before;
     let exit = exit_of(&end, !config.run.command.is_empty());
     let by_command = matches!(end, End::Job(_) | End::Left(_));
     host.finish(exit != Exit::Ok && !by_command);
     let signature = write_signature(config, &cluster);
+    let digest = cluster.digest(&canonical(&config.for_digest()));
+    let virtual_ns = cluster.virtual_ns();
+    let conclusion = surroundings.conclude(virtual_ns, cluster.node().retired(), digest, &end);
     let report = Report {
         what: config.node.boot.describe(kind),
-        replay: crate::config::flags(config),
+        replay: conclusion.again(config),
         harts: config.node.harts,
         memory_bytes: config.node.memory_bytes,
         exit,
         end,
-        virtual_ns: cluster.virtual_ns(),
+        virtual_ns,
         wall_s,
         cpu_s,
         setup_s: (run_started - started).as_secs_f64(),
-        digest: cluster.digest(&canonical(&config.for_digest())).to_hex().to_string(),
+        digest: digest.to_hex().to_string(),
+        tape: conclusion.line(),
         telemetry: cluster.telemetry(),
         engine: cluster.node().engine_name(),
     };
@@ -98,6 +107,7 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
     if let Some(text) = cluster.divergence() {
         return Err(Failure::new(Exit::Divergence, text, "this is a defect of Multivac; please report it"));
     }
+    conclusion.into_result()?;
     signature?;
     Ok(exit)
 }
@@ -116,7 +126,7 @@ fn exit_of(end: &End, command: bool) -> Exit {
 }
 
 /// Reads the files and boots the node.
-fn boot(config: &Config) -> Result<Booted, Failure> {
+fn boot(config: &Config, surroundings: &Surroundings) -> Result<Booted, Failure> {
     let node = &config.node;
     let hardware = Hardware {
         board: Board {
@@ -133,7 +143,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
         translate: config.run.engine == EngineKind::Translate && node.timing == Timing::Flat,
     };
     let memory = node.memory_bytes;
-    let devices = devices(config)?;
+    let devices = devices(config, surroundings)?;
     match &node.boot {
         Boot::Demo => start(
             &hardware,
@@ -143,6 +153,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
         ),
         Boot::Elf(Elf { file, entry, .. }) => {
             let bytes = files::program("program", file)?;
+            surroundings.file("program", &bytes)?;
             let entry = entry.map(|entry| match entry {
                 Entry::M => Start::Machine,
                 Entry::S => Start::Supervisor,
@@ -154,6 +165,10 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
             let initrd_bytes =
                 initrd.as_deref().map(|file| files::within("initrd", file, memory)).transpose()?;
             let bios_bytes = bios.as_deref().map(|file| files::within("bios", file, memory)).transpose()?;
+            let read = [("kernel", &kernel_bytes), ("initrd", &initrd_bytes), ("bios", &bios_bytes)];
+            for (what, bytes) in read {
+                bytes.as_ref().map_or(Ok(()), |bytes| surroundings.file(what, bytes))?;
+            }
             let payload = Payload::Kernel {
                 kernel: kernel_bytes.as_deref(),
                 initrd: initrd_bytes.as_deref(),
@@ -170,7 +185,7 @@ fn boot(config: &Config) -> Result<Booted, Failure> {
                 refuse(&error, &file)
             })
         }
-        Boot::Image { name, append } => boot_image(config, &hardware, devices, name, append),
+        Boot::Image { name, append } => boot_image(config, &hardware, devices, (name, append), surroundings),
     }
 }
 
@@ -179,14 +194,16 @@ fn boot_image(
     config: &Config,
     hardware: &Hardware,
     mut devices: Devices,
-    name: &str,
-    append: &str,
+    (name, append): (&str, &str),
+    surroundings: &Surroundings,
 ) -> Result<Booted, Failure> {
     let refused = |error: image::ImageError| {
         let exit = if error.is_host() { Exit::Host } else { Exit::Image };
         Failure::new(exit, &error, error.help())
     };
     let bundle = image::Store::of_user().and_then(|store| store.open(name)).map_err(refused)?;
+    // The key is made of everything that went into the image.
+    surroundings.file("image", bundle.manifest().key.to_string().as_bytes())?;
     let kernel = files::program("kernel", &bundle.kernel())?;
     let initrd = files::within("initramfs", &bundle.initramfs(), config.node.memory_bytes)?;
     devices.disks.insert(0, open_disk(&bundle.root(), disk::Mode::ReadOnly)?);
@@ -208,23 +225,29 @@ fn start(
     boot::boot(hardware, devices, payload).map_err(|error| refuse(&error, file))
 }
 
-/// Opens the disks, and looks how large the console is.
-fn devices(config: &Config) -> Result<Devices, Failure> {
+/// Opens the disks and the shared folders, and looks how large the console is.
+fn devices(config: &Config, surroundings: &Surroundings) -> Result<Devices, Failure> {
     let mut disks = Vec::new();
     for disk in &config.node.disks {
         let mode = match disk.mode {
             DiskMode::Overlay => disk::Mode::Overlay,
             DiskMode::ReadOnly => disk::Mode::ReadOnly,
+            DiskMode::Writable if surroundings.outside.is_playing() => disk::Mode::Sheltered,
             DiskMode::Writable => disk::Mode::Writable,
         };
         disks.push(open_disk(&disk.file, mode)?);
     }
-    Ok(Devices { disks, console_size: terminal::size() })
+    let shares = surroundings.shares(config)?;
+    Ok(Devices { disks, shares, console_size: surroundings.outside.console_size(0, terminal::size()) })
 }
 
 fn open_disk(file: &Path, mode: disk::Mode) -> Result<Box<dyn BlockBackend>, Failure> {
     disk::open(file, mode).map_err(|error| {
-        Failure::new(Exit::Image, format!("cannot open the disk {}: {error}", file.display()), "")
+        let (exit, help) = match error.kind() {
+            std::io::ErrorKind::ResourceBusy => (Exit::Host, "wait for its end, or give each run a copy"),
+            _ => (Exit::Image, ""),
+        };
+        Failure::new(exit, format!("cannot open the disk {}: {error}", file.display()), help)
     })
 }
 

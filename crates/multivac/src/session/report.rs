@@ -36,6 +36,8 @@ pub(crate) struct Report {
     pub(crate) setup_s: f64,
     /// The digest.
     pub(crate) digest: String,
+    /// What became of what came from outside, where there is something to say.
+    pub(crate) tape: Option<String>,
     /// Counters.
     pub(crate) telemetry: Telemetry,
     /// What executed the instructions.
@@ -128,6 +130,9 @@ impl Report {
             format!("{} instructions, {:.1} MIPS", grouped(self.telemetry.instructions), self.mips()),
         );
         line("digest", self.digest.clone());
+        if let Some(tape) = &self.tape {
+            line("tape", tape.clone());
+        }
         line("again", self.replay.clone());
         if verbose {
             line("set up", format!("{:.2} s wall", self.setup_s));
@@ -154,6 +159,7 @@ impl Report {
             "engine": self.engine,
             "engine_counters": self.telemetry.engine.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
             "what": self.what,
+            "tape": self.tape,
             "replay": self.replay,
             "nodes": [{
                 "name": "n0",

@@ -39,6 +39,12 @@ pub(crate) struct Args {
     /// Host threads; one node runs on one.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Write what comes from outside (input, shared folders) to a file from which the run can be replayed.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Replay a recorded run: its configuration, and what came from outside at the same virtual instants.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     /// Change a key of the configuration, as in `node.harts=2`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -77,6 +83,9 @@ struct BootFlags {
     /// A disk image, raw or (by its name) .qcow2: FILE[,ro][,overlay][,writable]; may be repeated. What the guest writes stays in memory.
     #[arg(long = "disk", value_name = "FILE[,MODE]", value_parser = config::disk)]
     disks: Vec<config::Disk>,
+    /// A folder of the host's that the guest finds at GUEST: HOST:GUEST[,ro]; may be repeated.
+    #[arg(long = "share", value_name = "HOST:GUEST[,ro]", value_parser = config::share)]
+    shares: Vec<config::Share>,
     /// A bare-metal program.
     #[arg(long, value_name = "FILE")]
     elf: Option<PathBuf>,
@@ -136,6 +145,11 @@ impl Args {
         if !self.command.is_empty() {
             config.run.command = self.command;
         }
+        config.run.tape = match (self.record, self.replay) {
+            (Some(path), _) => config::Tape::Record(path),
+            (None, Some(path)) => config::Tape::Replay(path),
+            (None, None) => config.run.tape,
+        };
         config.apply_sets(&self.sets)?;
         Ok(config)
     }
@@ -144,6 +158,9 @@ impl Args {
     fn base(&self) -> Result<Config, Failure> {
         let Some(name) = &self.config else {
             let boot = &self.boot;
+            if let Some(path) = &self.replay {
+                return session::recorded_config(path);
+            }
             if boot.image.is_none() && boot.kernel.is_none() && boot.bios.is_none() && boot.elf.is_none() {
                 return Ok(Config::demo());
             }
@@ -171,6 +188,9 @@ impl BootFlags {
         let node = &mut config.node;
         if !self.disks.is_empty() {
             node.disks = self.disks;
+        }
+        if !self.shares.is_empty() {
+            node.shares = self.shares;
         }
         if let Some(name) = self.image {
             node.boot = Boot::Image { name, append: self.append.unwrap_or_default() };

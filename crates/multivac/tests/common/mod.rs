@@ -40,11 +40,40 @@ pub(crate) fn multivac(words: &[&str]) -> Outcome {
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs");
+    outcome(&output)
+}
+
+fn outcome(output: &std::process::Output) -> Outcome {
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Runs the binary with these pieces on standard input, which stay a moment apart.
+pub(crate) fn typed(words: &[&str], pieces: &[&str]) -> Outcome {
+    typed_to(env!("CARGO_BIN_EXE_multivac"), words, pieces)
+}
+
+/// Runs a program likewise.
+pub(crate) fn typed_to(program: &str, words: &[&str], pieces: &[&str]) -> Outcome {
+    use std::io::Write;
+    let mut child = Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    for piece in pieces {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        // The guest may have ended: its reader's choice.
+        let _ = stdin.write_all(piece.as_bytes()).and_then(|()| stdin.flush());
+    }
+    drop(stdin);
+    outcome(&child.wait_with_output().expect("the binary ends"))
 }
 
 /// A file of this test's own, with these bytes; in the build's folder for such files.

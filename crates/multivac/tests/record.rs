@@ -1,0 +1,126 @@
+//! `--record` and `--replay` from outside: the same digest, and what is refused.
+
+mod common;
+
+use common::{Outcome, TOHOST, elf, file, multivac, typed, typed_to, word};
+use isa::reg::Reg;
+use std::path::{Path, PathBuf};
+
+/// Echoes what comes on the serial port, each byte behind the time at which it came, until a `q`.
+fn echo() -> Vec<u8> {
+    const UART: u64 = 0x1000_0000;
+    const LINE_STATUS: i32 = 5;
+    elf(&[("tohost", TOHOST)], |asm| {
+        asm.li(Reg::A0, UART).li(Reg::A1, u64::from(b'q')).li(Reg::S0, 0);
+        let next = asm.here();
+        asm.lbu(Reg::T0, Reg::A0, LINE_STATUS).andi(Reg::T0, Reg::T0, 1).beqz(Reg::T0, next);
+        asm.lbu(Reg::T1, Reg::A0, 0).csrr(Reg::T2, 0xc01).xor(Reg::S0, Reg::S0, Reg::T2);
+        asm.sb(Reg::T1, Reg::A0, 0).bne(Reg::T1, Reg::A1, next);
+        asm.li(Reg::A3, TOHOST).li(Reg::A4, 1).sd(Reg::A4, Reg::A3, 0);
+        let here = asm.here();
+        asm.j(here);
+    })
+}
+
+/// A recording of a typed run, made once for each test.
+fn recorded(name: &str) -> (PathBuf, PathBuf, Outcome) {
+    let program = file(&format!("{name}.elf"), echo());
+    let tape = program.with_extension("tape");
+    let words = ["run", "--json", "--elf", word(&program), "--max-time", "60s", "--record", word(&tape)];
+    let run = typed(&words, &["ab", "c", "dq"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("abcdq"), "{run:?}");
+    (program, tape, run)
+}
+
+fn replay(tape: &Path, more: &[&str]) -> Outcome {
+    let words: Vec<&str> = ["run", "--json", "--replay", word(tape)].iter().chain(more).copied().collect();
+    multivac(&words)
+}
+
+#[test]
+fn a_replay_has_the_recorded_digest_on_either_engine() {
+    let (_, tape, run) = recorded("same");
+    let again = run.json()["replay"].as_str().expect("a command").to_owned();
+    assert_eq!(again, format!("multivac run --replay {}", word(&tape)));
+    for engine in ["interp", "translate"] {
+        let replayed = replay(&tape, &["--engine", engine]);
+        assert_eq!(replayed.code, 0, "{replayed:?}");
+        assert_eq!(replayed.digest(), run.digest(), "{engine}");
+        assert!(replayed.stderr.contains("abcdq"), "{replayed:?}");
+        assert_eq!(replayed.json()["tape"], "replayed to the recorded digest");
+    }
+    let beside = replay(&tape, &["--lockstep", "10000"]);
+    assert_eq!((beside.code, beside.digest()), (0, run.digest()));
+}
+
+#[test]
+fn another_configuration_is_refused_by_its_key() {
+    let (program, tape, _) = recorded("other");
+    for (flags, key) in
+        [(&["--harts", "2"][..], "node.harts"), (&["--set", "cluster.seed=9"], "cluster.seed")]
+    {
+        let run = replay(&tape, flags);
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(run.stderr.contains(key), "{run:?}");
+    }
+    let another = elf(&[("tohost", TOHOST)], |asm| {
+        asm.li(Reg::A0, 1);
+    });
+    std::fs::write(&program, another).expect("written");
+    let run = replay(&tape, &[]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stderr.contains("the program is not the one that was recorded with"), "{run:?}");
+}
+
+#[test]
+fn a_recording_of_a_killed_run_is_replayed_as_far_as_it_goes() {
+    let (_, tape, _) = recorded("killed");
+    let whole = std::fs::read(&tape).expect("a tape");
+    let cut = file("killed.cut", &whole[..whole.len() - 70]);
+    let run = replay(&cut, &[]);
+    let told = run.json()["tape"].as_str().expect("a line").to_owned();
+    assert!(told.contains("killed") && told.contains("cut off at byte"), "{told}");
+    // A file that is no recording, one that is damaged, and one that is not there.
+    let mut damaged = whole.clone();
+    let at = whole.len() - 70;
+    damaged[at] ^= 1;
+    for (bytes, what) in [(&b"seed = 1"[..], "no recording"), (&damaged, "damaged at byte")] {
+        let path = file("killed.bad", bytes);
+        let run = replay(&path, &[]);
+        assert_eq!(run.code, 4, "{run:?}");
+        assert!(run.stderr.contains(what), "{run:?}");
+    }
+    std::fs::rename(&cut, format!("{}.partial", word(&tape))).expect("renamed");
+    std::fs::remove_file(&tape).expect("removed");
+    let run = replay(&tape, &[]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stderr.contains(".partial"), "{run:?}");
+}
+
+#[test]
+fn a_shorter_replay_says_so() {
+    let (_, tape, _) = recorded("shorter");
+    let run = replay(&tape, &["--max-instructions", "1000"]);
+    assert_eq!(run.code, 124, "{run:?}");
+    assert!(run.json()["tape"].as_str().expect("a line").contains("went on"), "{run:?}");
+}
+
+#[test]
+fn a_full_disk_spoils_the_recording_and_not_the_run() {
+    let program = file("full.elf", echo());
+    let tape = program.with_extension("tape");
+    // No file may grow beyond a block or two, as on a disk that is full.
+    let limited = "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\"";
+    let words = ["-c", limited, env!("CARGO_BIN_EXE_multivac"), "run", "--json", "--elf", word(&program)];
+    let words = [&words[..], &["--record", word(&tape)]].concat();
+    let run = typed_to("sh", &words, &["x".repeat(6000).as_str(), "q"]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stderr.contains("File too large") && run.stderr.contains("can be replayed"), "{run:?}");
+    assert_eq!(run.json()["reason"], "tohost");
+    assert!(!tape.exists());
+    let partial = format!("{}.partial", word(&tape));
+    let replayed = replay(Path::new(&partial), &[]);
+    assert!(replayed.json()["tape"].as_str().expect("a line").contains("killed"), "{replayed:?}");
+    assert!(multivac(&["run", "--record", "/dev/full/x"]).code == 5);
+}
