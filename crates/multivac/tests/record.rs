@@ -6,12 +6,16 @@ use common::{Outcome, TOHOST, elf, file, multivac, typed, typed_to, word};
 use isa::reg::Reg;
 use std::path::{Path, PathBuf};
 
-/// Echoes what comes on the serial port, each byte behind the time at which it came, until a `q`.
+/// A slow clock: the program polls its port.
+const SLOWLY: [&str; 2] = ["--set", "node.clock=10MHz"];
+
+/// Says `>`, then echoes what comes on the serial port until a `q`; a register mixes the times at which it came.
 fn echo() -> Vec<u8> {
     const UART: u64 = 0x1000_0000;
     const LINE_STATUS: i32 = 5;
     elf(&[("tohost", TOHOST)], |asm| {
         asm.li(Reg::A0, UART).li(Reg::A1, u64::from(b'q')).li(Reg::S0, 0);
+        asm.li(Reg::T1, u64::from(b'>')).sb(Reg::T1, Reg::A0, 0);
         let next = asm.here();
         asm.lbu(Reg::T0, Reg::A0, LINE_STATUS).andi(Reg::T0, Reg::T0, 1).beqz(Reg::T0, next);
         asm.lbu(Reg::T1, Reg::A0, 0).csrr(Reg::T2, 0xc01).xor(Reg::S0, Reg::S0, Reg::T2);
@@ -26,10 +30,10 @@ fn echo() -> Vec<u8> {
 fn recorded(name: &str) -> (PathBuf, PathBuf, Outcome) {
     let program = file(&format!("{name}.elf"), echo());
     let tape = program.with_extension("tape");
-    let words = ["run", "--json", "--elf", word(&program), "--max-time", "60s", "--record", word(&tape)];
+    let words = ["run", "--json", "--elf", word(&program), SLOWLY[0], SLOWLY[1], "--record", word(&tape)];
     let run = typed(&words, &["ab", "c", "dq"]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("abcdq"), "{run:?}");
+    assert!(run.stderr.contains(">abcdq"), "{run:?}");
     (program, tape, run)
 }
 
@@ -47,7 +51,7 @@ fn a_replay_has_the_recorded_digest_on_either_engine() {
         let replayed = replay(&tape, &["--engine", engine]);
         assert_eq!(replayed.code, 0, "{replayed:?}");
         assert_eq!(replayed.digest(), run.digest(), "{engine}");
-        assert!(replayed.stderr.contains("abcdq"), "{replayed:?}");
+        assert!(replayed.stderr.contains(">abcdq"), "{replayed:?}");
         assert_eq!(replayed.json()["tape"], "replayed to the recorded digest");
     }
     let beside = replay(&tape, &["--lockstep", "10000"]);
@@ -113,7 +117,7 @@ fn a_full_disk_spoils_the_recording_and_not_the_run() {
     // No file may grow beyond a block or two, as on a disk that is full.
     let limited = "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\"";
     let words = ["-c", limited, env!("CARGO_BIN_EXE_multivac"), "run", "--json", "--elf", word(&program)];
-    let words = [&words[..], &["--record", word(&tape)]].concat();
+    let words = [&words[..], &SLOWLY, &["--record", word(&tape)]].concat();
     let run = typed_to("sh", &words, &["x".repeat(6000).as_str(), "q"]);
     assert_eq!(run.code, 5, "{run:?}");
     assert!(run.stderr.contains("File too large") && run.stderr.contains("can be replayed"), "{run:?}");
