@@ -254,14 +254,12 @@ fn no_changed_byte_goes_unnoticed() {
     recorded(&scratch);
     let whole = std::fs::read(&scratch.0).unwrap();
     for at in 0..whole.len() {
-        for bit in [at % 8] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1 << bit;
-            std::fs::write(&scratch.0, &bytes).unwrap();
-            // A length that became larger makes the rest a torn tail, which is told.
-            let found = Recording::open(&scratch.0);
-            assert!(!found.is_ok_and(|found| found.ending().is_some()), "byte {at} bit {bit}");
-        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&scratch.0, &bytes).unwrap();
+        // A length that became larger makes the rest a torn tail, which is told.
+        let found = Recording::open(&scratch.0);
+        assert!(!found.is_ok_and(|found| found.ending().is_some()), "byte {at}");
     }
     std::fs::write(&scratch.0, [&whole[..], b"x"].concat()).unwrap();
     let Err(RecordError::Damaged { offset, .. }) = Recording::open(&scratch.0) else { panic!() };
