@@ -119,6 +119,29 @@ pub fn enter_root(wanted: Option<&[u8]>) -> Result<(), Failure> {
     switch_root().map_err(at("switching to the root"))
 }
 
+/// Mounts each shared folder whose tag is a path, at that path of the root.
+pub fn mount_shares() {
+    const DEVICES: &CStr = c"/sys/bus/virtio/devices";
+    const OPTIONS: &CStr = c"trans=virtio,version=9p2000.L,cache=mmap,msize=262144,access=any";
+    let _ = files::entries(DEVICES, |name| {
+        let path = Text::<128>::of(&[DEVICES.to_bytes(), b"/", name, b"/mount_tag"]);
+        let Ok(tag) = files::read::<260>(path.c_str()) else { return false };
+        // Linux ends the tag with a zero byte.
+        let tag = tag.bytes().split(|byte| *byte == 0).next().unwrap_or_default();
+        if !tag.starts_with(b"/") {
+            return false;
+        }
+        for end in (1..=tag.len()).filter(|end| tag.get(*end).is_none_or(|byte| *byte == b'/')) {
+            let _ = sys::mkdir(Text::<260>::of(&[&tag[..end]]).c_str());
+        }
+        let target = Text::<260>::of(&[tag]);
+        if let Err(errno) = sys::mount(target.c_str(), target.c_str(), c"9p", 0, OPTIONS) {
+            log!("mounting the shared folder {}: error {errno}", core::str::from_utf8(tag).unwrap_or("?"));
+        }
+        false
+    });
+}
+
 /// Frees the initramfs and makes `/multivac/root` the root.
 fn switch_root() -> Result<(), Errno> {
     remove_files(c"/multivac/modules.d");

@@ -60,6 +60,7 @@ extern "C" fn main() -> ! {
         state.report_failure(text.bytes());
         sys::end_machine(false);
     }
+    boot::mount_shares();
     if let Some(name) = options.get(b"hostname").or(image_host_name().as_ref().map(|name| name.trimmed())) {
         let _ = sys::set_host_name(name);
     }

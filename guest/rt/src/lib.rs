@@ -11,6 +11,7 @@ pub mod device_tree;
 pub mod heap;
 pub mod net;
 pub mod plic;
+pub mod request;
 pub mod sbi;
 pub mod sync;
 pub mod trap;

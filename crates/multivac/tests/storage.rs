@@ -1,0 +1,127 @@
+//! `--share` and `--disk` from outside, with a bare-metal program that drives both.
+
+mod common;
+
+use common::{Outcome, file, multivac, prebuilt, word};
+use std::path::{Path, PathBuf};
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(path.join("sub")).expect("a folder");
+    for (name, text) in [("in.txt", "words from the host\n"), ("b", ""), ("a", "")] {
+        std::fs::write(path.join(name), text).expect("a file");
+    }
+    path
+}
+
+fn run(more: &[&str]) -> Outcome {
+    let program = prebuilt("storage");
+    let words: Vec<&str> =
+        ["run", "--json", "--elf", &program, "--max-time", "5s"].iter().chain(more).copied().collect();
+    multivac(&words)
+}
+
+#[test]
+fn a_shared_folder_is_read_and_written() {
+    let shared = folder("shared");
+    let flag = format!("{}:/mnt/host", word(&shared));
+    let one = run(&["--share", &flag]);
+    assert_eq!(one.code, 0, "{one:?}");
+    let lines: Vec<&str> = one.stderr.lines().filter(|line| line.starts_with("folder:")).collect();
+    let listed =
+        ["folder:   .", "folder:   ..", "folder:   a", "folder:   b", "folder:   in.txt", "folder:   sub"];
+    assert_eq!(lines[0], "folder: /mnt/host");
+    let names: Vec<&str> = lines[1..7].iter().map(|line| line.trim_end_matches('/')).collect();
+    assert_eq!(names, listed);
+    assert_eq!(
+        lines[7..],
+        ["folder: in.txt has 20 bytes: words from the host", "folder: 20 bytes written to out.txt"]
+    );
+    assert_eq!(std::fs::read(shared.join("out.txt")).expect("written"), b"WORDS FROM THE HOST\n");
+    // Another folder with the same contents is the same run, on the other engine too.
+    let other = folder("shared-other");
+    let flag = format!("{}:/mnt/host", word(&other));
+    assert_eq!(run(&["--share", &flag, "--engine", "interp"]).digest(), one.digest());
+    // A node run beside hears the replies, and writes nothing itself.
+    std::fs::remove_file(other.join("out.txt")).expect("removed");
+    let beside = run(&["--share", &flag, "--lockstep", "5000"]);
+    assert_eq!((beside.code, beside.digest()), (0, one.digest()), "{beside:?}");
+}
+
+#[test]
+fn a_read_only_folder_stays_as_it_is() {
+    let shared = folder("ro");
+    let flag = format!("{}:/mnt/host,ro", word(&shared));
+    let one = run(&["--share", &flag]);
+    assert_eq!(one.code, 0, "{one:?}");
+    assert!(one.stderr.contains("folder: out.txt: error 30"), "{one:?}");
+    assert!(!shared.join("out.txt").exists());
+}
+
+#[test]
+fn a_share_is_replayed_without_its_folder() {
+    let shared = folder("taped");
+    let tape = shared.with_extension("tape");
+    let flag = format!("{}:/mnt/host", word(&shared));
+    let recorded = run(&["--share", &flag, "--record", word(&tape)]);
+    assert_eq!(recorded.code, 0, "{recorded:?}");
+    std::fs::remove_dir_all(&shared).expect("removed");
+    for engine in ["interp", "translate"] {
+        let replayed = multivac(&["run", "--json", "--replay", word(&tape), "--engine", engine]);
+        assert_eq!((replayed.code, replayed.digest()), (0, recorded.digest()), "{engine}: {replayed:?}");
+        assert!(replayed.stderr.contains("words from the host"), "{replayed:?}");
+    }
+    assert!(!shared.exists());
+}
+
+#[test]
+fn a_share_that_cannot_be_is_refused() {
+    let shared = folder("refused");
+    let missing = format!("{}:/mnt/host", word(&shared.join("missing")));
+    let plain = format!("{}:/mnt/host", word(&shared.join("in.txt")));
+    for flag in [&missing, &plain] {
+        let one = run(&["--share", flag]);
+        assert_eq!(one.code, 5, "{one:?}");
+        assert!(one.stderr.contains("cannot share the folder"), "{one:?}");
+    }
+    let one = run(&["--share", word(&shared)]);
+    assert_eq!(one.code, 2, "{one:?}");
+}
+
+#[test]
+fn what_is_written_to_a_writable_disk_is_there_in_the_next_run() {
+    let mut bytes = vec![0; 4096];
+    bytes[..5].copy_from_slice(b"hello");
+    let disk = file("writable.img", bytes);
+    let writable = format!("{},writable", word(&disk));
+    for (flag, count) in [(writable.as_str(), 1), (&writable, 2), (word(&disk), 3), (word(&disk), 3)] {
+        let one = run(&["--disk", flag]);
+        assert_eq!(one.code, 0, "{one:?}");
+        assert!(one.stderr.contains("sector 0 says `hello`"), "{one:?}");
+        assert!(one.stderr.contains(&format!("disk: run {count} on it; written with status 0")), "{one:?}");
+    }
+    // A replay of a run with a writable disk does not write to it.
+    let before = std::fs::read(&disk).expect("a disk");
+    let tape = disk.with_extension("tape");
+    let recorded = run(&["--disk", &writable, "--record", word(&tape)]);
+    std::fs::write(&disk, before).expect("put back");
+    let replayed = multivac(&["run", "--json", "--replay", word(&tape)]);
+    assert_eq!((replayed.code, replayed.digest()), (0, recorded.digest()), "{replayed:?}");
+    assert_eq!(std::fs::read(&disk).expect("a disk")[512], 2);
+    // Without putting it back the replay says that it differs.
+    let _ = run(&["--disk", &writable]);
+    let replayed = multivac(&["run", "--json", "--replay", word(&tape)]);
+    assert_eq!(replayed.code, 7, "{replayed:?}");
+}
+
+#[test]
+fn a_disk_in_use_is_refused_with_the_process_that_uses_it() {
+    let disk = file("busy.img", vec![0; 1024]);
+    let held = std::fs::File::open(&disk).expect("a disk");
+    held.lock().expect("a lock");
+    let one = run(&["--disk", &format!("{},writable", word(&disk))]);
+    assert_eq!(one.code, 5, "{one:?}");
+    assert!(one.stderr.contains(&format!("process {}", std::process::id())), "{one:?}");
+}
