@@ -16,7 +16,7 @@ use machine::interp::Interpreter;
 use machine::load::elf::{self, Symbols};
 use machine::load::kernel::{self, SUPERVISOR_BASE};
 use machine::load::{self, LoadError, Part, layout};
-use machine::node::{self, Node};
+use machine::node::{self, ForkError, Node, Template};
 use machine::ram::RAM_BASE;
 use machine::random::Random;
 use machine::timing::Costs;
@@ -121,6 +121,8 @@ pub enum BootError {
         /// How many were asked for.
         asked: usize,
     },
+    /// The node cannot begin where the frozen one stood.
+    Fork(ForkError),
     /// The device tree cannot be written.
     DeviceTree {
         /// Why.
@@ -136,6 +138,7 @@ impl std::fmt::Display for BootError {
             BootError::Disks { asked } => {
                 write!(f, "a node has at most {DISKS_MAX} disks and shared folders, not {asked}")
             }
+            BootError::Fork(error) => error.fmt(f),
             BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
         }
     }
@@ -186,21 +189,9 @@ enum First {
 /// Errors: [`BootError`]; no memory of the host is kept then.
 pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Result<Booted, BootError> {
     let (first, loaded) = plan(payload)?;
-    let config = node::Config {
-        board: hardware.board.clone(),
-        clock_hz: hardware.clock_hz,
-        slice_cycles: hardware.turn_cycles,
-        architecture: Architecture {
-            builtin_sbi: matches!(first, First::Supervisor { .. }),
-            software_tlb: hardware.software_tlb,
-        },
-    };
     let (engine, note) = engine(hardware);
-    let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
-    plug(&mut node, hardware, devices)?;
-    if let Some(costs) = hardware.timing {
-        node.use_timing(costs);
-    }
+    let builtin_sbi = matches!(first, First::Supervisor { .. });
+    let mut node = build(hardware, devices, builtin_sbi, engine)?;
     let (initrd, arguments) = match payload {
         Payload::Elf { .. } => (None, ""),
         Payload::Kernel { initrd, arguments, .. } => (initrd, arguments),
@@ -242,6 +233,46 @@ pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Resu
         node.watch_tohost(tohost);
     }
     Ok(Booted { node, symbols: loaded.symbols, kind: loaded.kind, note })
+}
+
+/// Builds a node and loads nothing: its state will come from a snapshot.
+///
+/// Errors: [`BootError`]; no memory of the host is kept then.
+pub fn bare(hardware: &Hardware, devices: Devices) -> Result<Booted, BootError> {
+    let (engine, note) = engine(hardware);
+    let node = build(hardware, devices, true, engine)?;
+    Ok(Booted { node, symbols: Symbols::default(), kind: "snapshot", note })
+}
+
+/// Builds a node that goes on where a frozen one of the same hardware stood.
+///
+/// Errors: [`BootError`]; no memory of the host is kept then.
+pub fn fork(template: &Template, hardware: &Hardware, devices: Devices) -> Result<Node, BootError> {
+    let shared = template.engine().filter(|_| hardware.translate);
+    let mut node = build(hardware, devices, true, shared.unwrap_or_else(|| engine(hardware).0))?;
+    template.begin(&mut node).map_err(BootError::Fork)?;
+    Ok(node)
+}
+
+/// A node with everything plugged in, and nothing in memory.
+fn build(
+    hardware: &Hardware,
+    devices: Devices,
+    builtin_sbi: bool,
+    engine: Box<dyn Engine>,
+) -> Result<Node, BootError> {
+    let config = node::Config {
+        board: hardware.board.clone(),
+        clock_hz: hardware.clock_hz,
+        slice_cycles: hardware.turn_cycles,
+        architecture: Architecture { builtin_sbi, software_tlb: hardware.software_tlb },
+    };
+    let mut node = Node::new(&config, engine).map_err(BootError::Board)?;
+    plug(&mut node, hardware, devices)?;
+    if let Some(costs) = hardware.timing {
+        node.use_timing(costs);
+    }
+    Ok(node)
 }
 
 /// The engine that the hardware asks for, or the interpreter with the reason why it is not.

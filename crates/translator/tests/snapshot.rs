@@ -103,17 +103,17 @@ enum Kind {
     Modelled,
 }
 
-/// A node without a program.
-fn bare(kind: Kind, harts: usize) -> Node {
+/// A node without a program, with `engine` in place of a new one.
+fn bare(kind: Kind, harts: usize, engine: Option<Box<dyn Engine>>) -> Node {
     let mut config = Config { slice_cycles: 700, ..Config::default() };
     config.board.harts = harts;
     config.board.memory_bytes = 1 << 20;
-    let engine: Box<dyn Engine> = match kind {
+    let engine = engine.unwrap_or_else(|| match kind {
         Kind::Translate => {
             Box::new(Translator::new(harts, Options { threshold: 1, ..Options::default() }).unwrap())
         }
         _ => Box::new(Interpreter::new(harts)),
-    };
+    });
     let mut node = Node::new(&config, engine).unwrap();
     if kind == Kind::Modelled {
         node.use_timing(Costs::default());
@@ -122,7 +122,7 @@ fn bare(kind: Kind, harts: usize) -> Node {
 }
 
 fn booted(kind: Kind, harts: usize, program: &[u8]) -> Node {
-    let mut node = bare(kind, harts);
+    let mut node = bare(kind, harts, None);
     node.bus.ram.write(RAM_BASE, program).unwrap();
     node.bus.ram.write(HANDLER, &handler()).unwrap();
     node.watch_tohost(TOHOST);
@@ -189,7 +189,7 @@ fn a_node_restored_anywhere_ends_as_the_one_never_stopped() {
             };
             cut = node.run(limits);
             let parts = saved(&node);
-            let mut next = bare(kind, harts);
+            let mut next = bare(kind, harts, None);
             // What the node held before must not shine through.
             next.bus.ram.write(SHARED, b"stale").unwrap();
             restore(&mut next, &parts, &node, round == 1);
@@ -211,20 +211,48 @@ fn a_node_restored_anywhere_ends_as_the_one_never_stopped() {
 }
 
 #[test]
+fn forked_nodes_end_as_the_one_they_were_forked_from() {
+    let free = Limits { instructions: u64::MAX, cycle: END_CYCLE };
+    for seed in 200..230u64 {
+        let random = &mut Random(seed);
+        let program = program(random);
+        let harts = usize::try_from(1 + random.below(3)).unwrap();
+        let mut whole = booted(Kind::Translate, harts, &program);
+        let end = whole.run(free);
+        let total = whole.retired();
+        let whole_state = state(&mut whole);
+        let mut node = booted(Kind::Translate, harts, &program);
+        node.run(Limits { instructions: random.below(total), cycle: END_CYCLE });
+        let template = node.freeze().unwrap();
+        assert!(template.shared_bytes() > 0 && template.shared_bytes() < 1 << 20);
+        for kind in [Kind::Translate, Kind::Interp, Kind::Translate] {
+            let mut fork = bare(kind, harts, if kind == Kind::Translate { template.engine() } else { None });
+            template.begin(&mut fork).unwrap();
+            assert_eq!(fork.run(free), end, "seed {seed}");
+            assert!(state(&mut fork) == whole_state, "seed {seed}, {kind:?}");
+        }
+        assert!(template.begin(&mut bare(Kind::Interp, harts + 1, None)).is_err(), "another shape");
+    }
+}
+
+#[test]
 fn parts_of_another_machine_or_cut_short_are_refused() {
     let program = program(&mut Random(7));
     let mut node = booted(Kind::Interp, 2, &program);
     node.run(Limits { instructions: 5000, cycle: END_CYCLE });
     let parts = saved(&node);
     for (part, bytes) in &parts {
-        assert!(bare(Kind::Interp, 1).restore(*part, bytes).is_err(), "{part:?} of a node with more harts");
         assert!(
-            bare(Kind::Interp, 2).restore(*part, &[&bytes[..], &[0]].concat()).is_err(),
+            bare(Kind::Interp, 1, None).restore(*part, bytes).is_err(),
+            "{part:?} of a node with more harts"
+        );
+        assert!(
+            bare(Kind::Interp, 2, None).restore(*part, &[&bytes[..], &[0]].concat()).is_err(),
             "{part:?} too long"
         );
         for length in (0..bytes.len()).step_by(97) {
             assert!(
-                bare(Kind::Interp, 2).restore(*part, &bytes[..length]).is_err(),
+                bare(Kind::Interp, 2, None).restore(*part, &bytes[..length]).is_err(),
                 "{part:?} of {length} bytes"
             );
         }

@@ -2,9 +2,7 @@
 //!
 //! Those nodes share the frozen memory and the frozen engine's translations, and copy only what they change.
 
-use super::{Config, Node, Part};
-use crate::board::BoardError;
-use crate::bus::Bus;
+use super::{Node, Part};
 use crate::engine::{Engine, SealedEngine};
 use crate::ram::Ram;
 use crate::ram::image::RamImage;
@@ -30,8 +28,6 @@ pub enum ForkError {
         /// What the host said.
         source: std::io::Error,
     },
-    /// The board cannot be.
-    Board(BoardError),
     /// The new node is of another shape than the frozen one.
     Shape(StateError),
 }
@@ -42,7 +38,6 @@ impl std::fmt::Display for ForkError {
             ForkError::Memory { bytes, .. } => {
                 write!(f, "the host has no room for a copy of {bytes} bytes of memory")
             }
-            ForkError::Board(error) => error.fmt(f),
             ForkError::Shape(error) => write!(f, "a forked node is of another shape: {error}"),
         }
     }
@@ -52,7 +47,6 @@ impl std::error::Error for ForkError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ForkError::Memory { source, .. } => Some(source),
-            ForkError::Board(error) => Some(error),
             ForkError::Shape(error) => Some(error),
         }
     }
@@ -77,30 +71,24 @@ impl Node {
 }
 
 impl Template {
-    /// A node that goes on where the frozen one stood. It is built from `config`, with `plug` attaching the same
-    /// kinds of devices in the same order; `engine` makes its engine where the frozen one's cannot be shared.
+    /// An engine with the frozen one's translations, where there are some to share; for [`Template::begin`].
+    pub fn engine(&self) -> Option<Box<dyn Engine>> {
+        self.engine.as_ref().map(|sealed| Arc::clone(sealed).engine())
+    }
+
+    /// Makes `node`, which has the same shape and devices and has not run, go on where the frozen node stood. Its
+    /// engine must be new, or from [`Template::engine`].
     ///
-    /// Errors: [`ForkError`].
-    pub fn fork(
-        &self,
-        config: &Config,
-        plug: impl FnOnce(&mut Bus),
-        engine: impl FnOnce() -> Box<dyn Engine>,
-    ) -> Result<Node, ForkError> {
-        let engine = self.engine.as_ref().map_or_else(engine, |sealed| Arc::clone(sealed).engine());
-        let mut node = Node::new(config, engine).map_err(ForkError::Board)?;
+    /// Errors: [`ForkError`]; the node is then of no use.
+    pub fn begin(&self, node: &mut Node) -> Result<(), ForkError> {
         let bytes = node.bus.ram.size();
-        node.bus.ram = Ram::on(&self.image).map_err(|source| ForkError::Memory { bytes, source })?;
-        if node.bus.ram.size() != bytes {
-            let found = self.image.bytes();
+        if self.image.bytes() != bytes {
             let expected = usize::try_from(bytes).unwrap_or(usize::MAX);
-            return Err(ForkError::Shape(StateError::Shape { expected, found }));
+            return Err(ForkError::Shape(StateError::Shape { expected, found: self.image.bytes() }));
         }
-        plug(&mut node.bus);
-        for (part, bytes) in Part::ALL.into_iter().zip(&self.parts) {
-            node.take_over(part, bytes).map_err(ForkError::Shape)?;
-        }
-        Ok(node)
+        node.bus.ram = Ram::on(&self.image).map_err(|source| ForkError::Memory { bytes, source })?;
+        let mut parts = Part::ALL.into_iter().zip(&self.parts);
+        parts.try_for_each(|(part, bytes)| node.take_over(part, bytes)).map_err(ForkError::Shape)
     }
 
     /// Bytes of memory that the forked nodes share, zeros aside.

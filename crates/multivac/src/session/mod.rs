@@ -254,7 +254,7 @@ fn open_disk(file: &Path, mode: disk::Mode) -> Result<Box<dyn BlockBackend>, Fai
 /// A node that does not boot, as an error with its exit code.
 fn refuse(error: &BootError, file: &Path) -> Failure {
     match error {
-        BootError::Board(_) => Failure::new(Exit::Host, error, "try less --memory"),
+        BootError::Board(_) | BootError::Fork(_) => Failure::new(Exit::Host, error, "try less --memory"),
         BootError::Load { .. } => {
             let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };
             Failure::new(Exit::Image, format!("{}: {error}", file.display()), help)

@@ -1,0 +1,114 @@
+//! What forking costs: a node is booted to where its control agent takes commands, frozen, and forked.
+//!
+//! `cargo bench -p multivac-cluster --bench fork -- DIR [COUNT] [MEMORY-MIB]`, where DIR is an image's folder (`kernel`,
+//! `initramfs`, `root.squashfs`), as `multivac image list` shows them. Without DIR nothing is measured.
+
+use cluster::boot::{self, Devices, Hardware, Payload};
+use cluster::control::Session;
+use cluster::disk::{self, Mode};
+use machine::board::Board;
+use machine::dev::virtio::console::CONTROL_PORT;
+use machine::node::{Limits, Node, Pause};
+use std::path::Path;
+use std::time::Instant;
+
+/// Cycles between two looks at the control channel.
+const EPOCH_CYCLES: u64 = 1_000_000;
+/// Cycles that each forked node runs to show its speed: a tenth of a second.
+const WORK_CYCLES: u64 = 100_000_000;
+const MIB: f64 = 1048576.0;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let Some(dir) = words.first().map(Path::new) else {
+        println!(
+            "give an image's folder to measure forking: cargo bench -p multivac-cluster --bench fork -- DIR"
+        );
+        return;
+    };
+    let number =
+        |index: usize, default: u64| words.get(index).map_or(default, |word| word.parse().expect("a number"));
+    let (count, memory_mib) = (number(1, 64), number(2, 128));
+    let hardware = Hardware {
+        board: Board { memory_bytes: memory_mib << 20, ..Board::default() },
+        clock_hz: 1_000_000_000,
+        turn_cycles: 10_000,
+        software_tlb: false,
+        timing: None,
+        seed: 1,
+        translate: true,
+    };
+    let devices = || {
+        let root = disk::open(&dir.join("root.squashfs"), Mode::ReadOnly).expect("the image's root");
+        Devices { disks: vec![root], ..Devices::default() }
+    };
+    let read = |name: &str| std::fs::read(dir.join(name)).expect("the image's files");
+    let (kernel, initrd) = (read("kernel"), read("initramfs"));
+    let arguments = "console=hvc0 quiet multivac.shell=none";
+    let payload = Payload::Kernel { kernel: Some(&kernel), initrd: Some(&initrd), arguments, bios: None };
+
+    let started = Instant::now();
+    let mut node = boot::boot(&hardware, devices(), payload).expect("the image boots").node;
+    to_ready(&mut node);
+    let at = node.clock().round_start();
+    println!("booted     {:7.2} s wall, {} M instructions", seconds(started), node.retired() / 1_000_000);
+
+    let started = Instant::now();
+    let template = node.freeze().expect("room for the image");
+    println!(
+        "frozen     {:7.1} ms, {:.1} MiB shared",
+        seconds(started) * 1e3,
+        template.shared_bytes() as f64 / MIB
+    );
+
+    let before = private_bytes();
+    let started = Instant::now();
+    let mut nodes: Vec<Node> = (0..count)
+        .map(|_| {
+            let mut node = boot::fork(&template, &hardware, devices()).expect("room for a fork");
+            node.run(Limits { instructions: node.retired() + 1, cycle: u64::MAX });
+            node
+        })
+        .collect();
+    let wall = seconds(started);
+    println!("forked     {:7.1} ms for {count} nodes, each with its first instruction done", wall * 1e3);
+    println!("first      {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
+
+    let started = Instant::now();
+    let retired = |nodes: &[Node]| nodes.iter().map(Node::retired).sum::<u64>();
+    let first = retired(&nodes);
+    for node in &mut nodes {
+        let pause = node.run(Limits { instructions: u64::MAX, cycle: at + WORK_CYCLES });
+        assert!(matches!(pause, Pause::Time | Pause::Asleep), "{pause:?}");
+    }
+    let instructions = retired(&nodes) - first;
+    let wall = seconds(started);
+    println!("idle       {:7.1} ms for 0.1 s of virtual time on all", wall * 1e3);
+    println!("           {:7.1} MIPS over {instructions} instructions", instructions as f64 / wall / 1e6);
+    println!("then       {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
+    println!("counters   {:?}", nodes[0].engine_counters());
+}
+
+/// Runs until the agent says that it takes commands.
+fn to_ready(node: &mut Node) {
+    let mut session = Session::new();
+    while !session.is_ready() {
+        let next = node.clock().round_start() + EPOCH_CYCLES;
+        let pause = node.run(Limits { instructions: u64::MAX, cycle: next });
+        assert_eq!(pause, Pause::Time, "the image did not get ready");
+        let console = node.bus.console().expect("a console");
+        console.take_output(machine::dev::virtio::console::CONSOLE_PORT);
+        session.receive(&console.take_output(CONTROL_PORT)).expect("the agent keeps to the protocol");
+    }
+}
+
+fn seconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64()
+}
+
+/// Memory that is this process's alone.
+fn private_bytes() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
+    let kib = |line: &str| line.split_whitespace().nth(1).and_then(|word| word.parse::<f64>().ok());
+    text.lines().filter(|line| line.starts_with("Private_")).filter_map(kib).sum::<f64>() * 1024.0
+}
