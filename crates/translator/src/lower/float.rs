@@ -17,8 +17,14 @@ use std::mem::offset_of;
 
 /// The rounding mode that names `frm`.
 const DYNAMIC: u8 = 7;
+/// Rounding modes that are none.
+const RESERVED: [u8; 2] = [5, 6];
 
 pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
+    // A reserved rounding mode is an illegal instruction even where nothing is rounded.
+    if RESERVED.contains(&inst.rm) {
+        return false;
+    }
     match inst.op {
         Op::Flw | Op::Fld => {
             e.float_guard(inst);
