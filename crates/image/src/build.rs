@@ -1,6 +1,7 @@
 //! Makes an image: chooses packages, fetches them, unpacks them, writes the bundle.
 
 mod configure;
+mod extras;
 mod root;
 
 pub use configure::{Configuration, apply};
@@ -23,7 +24,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Changes whenever the same packages give a different bundle.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const SUITE: &str = "trixie";
 /// The package index, in the forms that it may come in, the smallest first.
 const INDICES: [&str; 3] = ["Packages.xz", "Packages.gz", "Packages"];
@@ -92,7 +93,7 @@ pub fn build(recipe: &Recipe, store: &Store, progress: &mut dyn Progress) -> Res
     }
     let debs = fetch_packages(&fetcher, &plan, progress)?;
     let work = store.workspace()?;
-    let (tree, spool) = write_bundle(&plan, &debs, manifest, &work, progress)?;
+    let (tree, spool) = write_bundle(&plan, &debs, manifest, &work, recipe.configure, progress)?;
     if !recipe.configure {
         return Ok(Built::New(store.publish(&recipe.name, key, work)?));
     }
@@ -250,6 +251,7 @@ fn write_bundle(
     debs: &Debs,
     manifest: Manifest,
     work: &Workspace,
+    configure: bool,
     progress: &mut dyn Progress,
 ) -> Result<(Tree, Spool), ImageError> {
     let scratch = work.dir().join("scratch");
@@ -268,7 +270,10 @@ fn write_bundle(
     progress.advance(2);
     let modules =
         Modules::find(&kernel_tree).map_err(|reason| ImageError::malformed("the kernel package", reason))?;
-    let root = root::tree(plan, debs, &mut spool, (&modules, &kernel_tree), progress)?;
+    let mut root = root::tree(plan, debs, &mut spool, (&modules, &kernel_tree), progress)?;
+    if !configure {
+        extras::add(&mut root).map_err(|reason| ImageError::malformed("the root", reason))?;
+    }
     progress.done();
 
     write_kernel(&kernel_tree, &work.dir().join(KERNEL))?;

@@ -32,6 +32,17 @@ pub fn write(path: &CStr, bytes: &[u8]) -> Result<(), Errno> {
     result
 }
 
+/// Makes a file of the pieces that `lines` hands out, or replaces what it holds.
+pub fn write_lines(
+    path: &CStr,
+    lines: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), Errno>) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let fd = sys::open(path, sys::O_WRONLY | sys::O_CREAT | sys::O_TRUNC | sys::O_CLOEXEC)?;
+    let result = lines(&mut |bytes| sys::write_all(fd, bytes));
+    sys::close(fd);
+    result
+}
+
 /// Calls `each` with the names in a folder, `.` and `..` left out, until it returns `true`.
 pub fn entries(path: &CStr, mut each: impl FnMut(&[u8]) -> bool) -> Result<(), Errno> {
     let fd = sys::open(path, sys::O_RDONLY | sys::O_DIRECTORY | sys::O_CLOEXEC)?;

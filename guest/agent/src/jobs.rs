@@ -97,7 +97,7 @@ impl Job {
     pub fn read_output(&mut self, out: &mut Output) {
         for (stream, kind) in self.streams.iter_mut().zip([wire::STDOUT, wire::STDERR]) {
             while *stream >= 0 && out.room() >= 4096 {
-                match out.send_from(kind, self.id, *stream) {
+                match out.send_from(kind, self.id, *stream, wire::PAYLOAD_BYTES_MAX) {
                     Ok(n) if n > 0 => {}
                     Err(sys::EAGAIN) => break,
                     Err(sys::EINTR) => {}
@@ -136,6 +136,16 @@ impl Job {
             }
         }
         out.send_words(wire::EXITED, self.id, &[kind, value]);
+        self.id = 0;
+    }
+
+    /// Closes this process's ends of the job's streams and forgets the job.
+    pub fn disown(&mut self) {
+        for fd in [self.stdin, self.streams[0], self.streams[1]] {
+            if self.id != 0 && fd >= 0 {
+                sys::close(fd);
+            }
+        }
         self.id = 0;
     }
 

@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod args;
 mod boot;
 mod cmdline;
 mod files;
@@ -13,6 +14,8 @@ mod identity;
 mod jobs;
 mod log;
 mod port;
+mod relay;
+mod remote;
 mod serve;
 mod spawn;
 mod sys;
@@ -35,12 +38,20 @@ static MEMORY: Memory = Memory(UnsafeCell::new(MaybeUninit::zeroed()));
 core::arch::global_asm!(
     ".globl _start",
     "_start:",
+    "mv a0, sp",
     "andi sp, sp, -16",
     "call {main}",
     main = sym main,
 );
 
-extern "C" fn main() -> ! {
+/// `stack` is where the kernel put the number of arguments and, behind it, pointers to them.
+extern "C" fn main(stack: *const usize) -> ! {
+    // SAFETY: the kernel's contract with a program that it starts.
+    let arguments = unsafe { args::Args::new(stack) };
+    if arguments.program() == remote::PROGRAM {
+        remote::run(arguments);
+    }
+
     // SAFETY: `main` runs once, so this is the only reference; every field of `State` is an integer,
     // an array of integers, a bool or an `Option` of integers, for which zero is a value.
     let state = unsafe { (*MEMORY.0.get()).assume_init_mut() };
@@ -52,6 +63,9 @@ extern "C" fn main() -> ! {
     boot::load_modules(false);
     boot::load_modules(true);
     state.attach(port::open());
+    if let Err(errno) = identity::raise_loopback() {
+        log!("raising the loopback interface: error {errno}");
+    }
     if let Err(failure) = boot::enter_root(options.get(b"root")) {
         log!("{}: error {}", failure.step, failure.errno);
         let mut text = Text::<128>::new();

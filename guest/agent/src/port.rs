@@ -21,6 +21,8 @@ pub struct Input {
     fd: Fd,
     bytes: [u8; IN_BYTES],
     len: usize,
+    /// A whole frame has come.
+    began: bool,
 }
 
 /// A frame's head, as the host sent it.
@@ -66,8 +68,10 @@ impl Output {
     }
 
     /// Queues a frame whose payload comes straight from a descriptor: what the read returned.
-    pub fn send_from(&mut self, kind: u32, job: u32, from: Fd) -> Result<usize, sys::Errno> {
-        let room = self.room();
+    ///
+    /// At most `most` bytes.
+    pub fn send_from(&mut self, kind: u32, job: u32, from: Fd, most: usize) -> Result<usize, sys::Errno> {
+        let room = self.room().min(most);
         let start = self.len + wire::HEADER_BYTES;
         let n = sys::read(from, &mut self.bytes[start..start + room])?;
         if n > 0 {
@@ -102,17 +106,26 @@ impl Input {
     pub fn attach(&mut self, fd: Fd) {
         self.fd = fd;
         self.len = 0;
+        self.began = false;
     }
 
-    /// Takes in what the port has now.
-    pub fn fill(&mut self) {
+    /// Has a whole frame ever come?
+    pub fn began(&self) -> bool {
+        self.began
+    }
+
+    /// Takes in what the port has now; false if nothing more will ever come.
+    pub fn fill(&mut self) -> bool {
         while self.len < IN_BYTES {
             match sys::read(self.fd, &mut self.bytes[self.len..]) {
-                Ok(n) if n > 0 => self.len += n,
+                Ok(0) => return false,
+                Ok(n) => self.len += n,
                 Err(sys::EINTR) => {}
-                _ => break,
+                Err(sys::EAGAIN) => break,
+                Err(_) => return false,
             }
         }
+        true
     }
 
     /// The next whole frame: its head and payload. Call [`Input::consume`] when done with it.
@@ -132,6 +145,7 @@ impl Input {
         let size = wire::HEADER_BYTES + head.len;
         drop_front(&mut self.bytes[..self.len], size);
         self.len -= size;
+        self.began = true;
     }
 }
 

@@ -6,10 +6,20 @@ use core::ffi::CStr;
 
 const ENTRIES_MAX: usize = 2048;
 /// What a command finds in its environment unless the host says otherwise.
-const ENVIRONMENT: [&CStr; 4] = [
+///
+/// The launchers of Open MPI and MPICH learn here that root is who uses a node, how to reach other nodes, and which there
+/// are. The first of all is the path, the last is the terminal.
+const ENVIRONMENT: [&CStr; 11] = [
     c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     c"HOME=/root",
     c"LANG=C.UTF-8",
+    c"OMPI_ALLOW_RUN_AS_ROOT=1",
+    c"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+    c"PRTE_ALLOW_RUN_AS_ROOT=1",
+    c"PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+    c"HYDRA_LAUNCHER=ssh",
+    c"HYDRA_LAUNCHER_EXEC=/usr/bin/multivac-rsh",
+    c"HYDRA_HOST_FILE=/etc/multivac/nodes",
     c"TERM=dumb",
 ];
 
@@ -170,7 +180,7 @@ pub fn shell(terminal: &CStr) -> Result<i32, Errno> {
         let name = if program == c"/bin/bash" { c"-bash" } else { c"-sh" };
         let (mut argv, mut envp) = (Pointers::new(), Pointers::new());
         let _ = argv.push(name);
-        for entry in &ENVIRONMENT[..3] {
+        for entry in &ENVIRONMENT[..ENVIRONMENT.len() - 1] {
             let _ = envp.push(entry);
         }
         let _ = envp.push(c"TERM=vt220");

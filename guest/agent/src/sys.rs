@@ -17,6 +17,7 @@ pub const EAGAIN: Errno = 11;
 pub const EEXIST: Errno = 17;
 pub const ENODEV: Errno = 19;
 pub const EINVAL: Errno = 22;
+pub const ECONNREFUSED: Errno = 111;
 pub const E2BIG: Errno = 7;
 
 pub const O_RDONLY: usize = 0;
@@ -212,6 +213,41 @@ pub fn ioctl(fd: Fd, request: usize, argument: usize) -> Result<usize, Errno> {
 /// A datagram socket of the Internet family, for interface ioctls.
 pub fn inet_socket() -> Result<Fd, Errno> {
     syscall!(198, 2, 2 | O_CLOEXEC, 0).map(|fd| fd as Fd)
+}
+
+/// A stream socket of the Internet family; `flags` beside close-on-exec, `O_NONBLOCK` for one.
+pub fn stream_socket(flags: usize) -> Result<Fd, Errno> {
+    syscall!(198, 2, 1 | O_CLOEXEC | flags, 0).map(|fd| fd as Fd)
+}
+
+/// `struct sockaddr_in`.
+fn socket_address(address: [u8; 4], port: u16) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[0] = 2;
+    bytes[2..4].copy_from_slice(&port.to_be_bytes());
+    bytes[4..8].copy_from_slice(&address);
+    bytes
+}
+
+/// Listens on a port of all addresses.
+pub fn listen(fd: Fd, port: u16) -> Result<(), Errno> {
+    const SOL_SOCKET: usize = 1;
+    const SO_REUSEADDR: usize = 2;
+    const BACKLOG: usize = 128;
+    syscall!(208, fd, SOL_SOCKET, SO_REUSEADDR, &1u32 as *const u32, 4)?;
+    let address = socket_address([0; 4], port);
+    syscall!(200, fd, address.as_ptr(), address.len())?;
+    syscall!(201, fd, BACKLOG).map(drop)
+}
+
+/// The next connection, which does not block.
+pub fn accept(fd: Fd) -> Result<Fd, Errno> {
+    syscall!(242, fd, 0, 0, O_CLOEXEC | O_NONBLOCK).map(|fd| fd as Fd)
+}
+
+pub fn connect(fd: Fd, address: [u8; 4], port: u16) -> Result<(), Errno> {
+    let address = socket_address(address, port);
+    syscall!(203, fd, address.as_ptr(), address.len()).map(drop)
 }
 
 pub fn set_host_name(name: &[u8]) -> Result<(), Errno> {

@@ -5,7 +5,7 @@ use core::fmt;
 
 /// A text of at most `N - 1` bytes. What does not fit is cut off.
 ///
-/// Invariant: `len < N`, and every byte from `len` on is zero.
+/// Invariant: `len < N`, and every byte from `len` on is zero; before it only what `push_raw` put there is.
 pub struct Text<const N: usize> {
     bytes: [u8; N],
     len: usize,
@@ -28,6 +28,16 @@ impl<const N: usize> Text<N> {
     pub fn push(&mut self, part: &[u8]) {
         // A zero byte would end the text early for the kernel.
         for byte in part.iter().take_while(|byte| **byte != 0) {
+            if self.len + 1 < N {
+                self.bytes[self.len] = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Appends bytes of any value, zero too.
+    pub fn push_raw(&mut self, part: &[u8]) {
+        for byte in part {
             if self.len + 1 < N {
                 self.bytes[self.len] = *byte;
                 self.len += 1;

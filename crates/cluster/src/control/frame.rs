@@ -61,9 +61,11 @@ impl State for Ended {
 /// Who a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Hardware address of its network interface; all zero leaves it.
+    /// Hardware address of its first network interface; all zero leaves it. Others have their number in the fourth
+    /// byte.
     pub mac: [u8; 6],
-    /// IPv4 address; all zero leaves the network alone.
+    /// IPv4 address of its first network interface; all zero leaves the network alone. Others have their number in the
+    /// second byte.
     pub address: [u8; 4],
     /// Prefix length of its network.
     pub prefix: u8,
@@ -73,6 +75,19 @@ pub struct Identity {
     pub seed: [u8; 32],
     /// Host name; empty leaves it.
     pub host_name: String,
+    /// All nodes of the cluster, this one too; none leaves the lists of them.
+    pub nodes: Vec<Neighbor>,
+}
+
+/// A node of the cluster, as every node knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbor {
+    /// Host name.
+    pub name: String,
+    /// IPv4 address.
+    pub address: [u8; 4],
+    /// Harts: how many processes of a parallel program it takes before it is full.
+    pub harts: u32,
 }
 
 /// What the host says.
@@ -152,6 +167,13 @@ impl ToGuest<'_> {
                 payload.extend_from_slice(&identity.machine_id);
                 payload.extend_from_slice(&identity.seed);
                 push_string(&mut payload, &identity.host_name);
+                let count = u32::try_from(identity.nodes.len()).unwrap_or(u32::MAX);
+                payload.extend_from_slice(&count.to_le_bytes());
+                for node in &identity.nodes {
+                    payload.extend_from_slice(&node.address);
+                    payload.extend_from_slice(&node.harts.to_le_bytes());
+                    push_string(&mut payload, &node.name);
+                }
             }
             ToGuest::Shutdown { restart } => payload.extend_from_slice(&u32::from(*restart).to_le_bytes()),
             ToGuest::Ping(number) => payload.extend_from_slice(&number.to_le_bytes()),
@@ -372,6 +394,24 @@ mod tests {
         assert_eq!(out, frame(wire::RUN, 3, b"\x02\0\0\0\x01\0\0\0/tmp\0ls\0-l\0A=b\0"));
         let huge = ["x".repeat(wire::PAYLOAD_BYTES_MAX)];
         assert!(!ToGuest::Run { job: 3, argv: &huge, env: &[], directory: "" }.encode(&mut out));
+    }
+
+    #[test]
+    fn an_identity_is_laid_out_as_the_agent_reads_it() {
+        let identity = Identity {
+            mac: [2, 0, 0, 0, 0, 1],
+            address: [10, 0, 0, 1],
+            prefix: 16,
+            machine_id: [7; 16],
+            seed: [8; 32],
+            host_name: "n0".into(),
+            nodes: vec![Neighbor { name: "n0".into(), address: [10, 0, 0, 1], harts: 2 }],
+        };
+        let mut out = Vec::new();
+        assert!(ToGuest::Identity(&identity).encode(&mut out));
+        let fixed = [&[2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 16, 0][..], &[7; 16], &[8; 32]].concat();
+        let lists = b"n0\0\x01\0\0\0\x0a\0\0\x01\x02\0\0\0n0\0";
+        assert_eq!(out, frame(wire::IDENTITY, 0, &[&fixed[..], lists].concat()));
     }
 
     #[test]

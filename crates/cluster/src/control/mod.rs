@@ -13,7 +13,7 @@ mod frame;
 mod session;
 pub mod wire;
 
-pub use frame::{Decoder, Ended, FromGuest, Identity, ToGuest};
+pub use frame::{Decoder, Ended, FromGuest, Identity, Neighbor, ToGuest};
 pub use session::{Command, Event, JobId, Session};
 
 /// How a guest broke the protocol.

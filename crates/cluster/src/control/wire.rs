@@ -9,6 +9,9 @@
 pub const PORT_NAME: &str = "multivac.control";
 /// Version that both ends name in their first words.
 pub const VERSION: u32 = 1;
+/// TCP port on which the agent of a node with an identity takes commands from other nodes of its cluster, in the
+/// same frames.
+pub const RELAY_PORT: u16 = 5140;
 /// Size of a frame's header.
 pub const HEADER_BYTES: usize = 12;
 /// Largest payload of a frame, in either direction.
@@ -47,7 +50,9 @@ pub const CLOSE_STDIN: u32 = 34;
 /// Host to guest: send a signal to a job's process group. Payload: signal number.
 pub const SIGNAL: u32 = 35;
 /// Host to guest: who this node is. Payload: MAC (6 bytes), IPv4 address (4), prefix length (1),
-/// a zero byte, machine id (16), random seed (32), then the host name as a list of one.
+/// a zero byte, machine id (16), random seed (32), then the host name as a list of one; then the number of the cluster's
+/// nodes (a word), and of each its IPv4 address (4 bytes), its harts (a word) and its host name as a list of one.
+/// Interfaces behind the first add their number to the fourth byte of the MAC and to the second of the address.
 pub const IDENTITY: u32 = 36;
 /// Host to guest: write everything back and end the machine. Payload: 0 power off, 1 restart.
 pub const SHUTDOWN: u32 = 37;

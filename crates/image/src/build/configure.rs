@@ -6,7 +6,7 @@
 //! channel, writes the command's standard output to [`Configuration::output`], shows its standard error
 //! if it fails, and calls [`Configuration::finish`] when it returned 0.
 
-use super::{Recipe, content_bytes, describe};
+use super::{Recipe, content_bytes, describe, extras};
 use crate::archive::squashfs;
 use crate::bundle::{Bundle, ROOT};
 use crate::debian::deb;
@@ -77,6 +77,7 @@ impl Configuration {
             None => ImageError::malformed("the configured root", reason),
         })?;
         std::fs::remove_file(&path).map_err(ImageError::at(&path))?;
+        extras::add(&mut self.tree).map_err(|reason| ImageError::malformed("the root", reason))?;
         let root = self.work.dir().join(ROOT);
         progress.phase("writing the root", content_bytes(&self.tree), true);
         squashfs::write(&self.tree, &root, |bytes| progress.advance(bytes))?;
