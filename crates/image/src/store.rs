@@ -59,6 +59,11 @@ impl Store {
         Store { data: root.to_owned(), cache: root.join("cache") }
     }
 
+    /// The folder of the images.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The folder of what was fetched.
     pub fn cache(&self) -> &Path {
         &self.cache

@@ -66,6 +66,29 @@ pub(crate) fn colored_output() -> bool {
     COLORED_OUTPUT.load(Ordering::Relaxed)
 }
 
+/// How much is said beside results and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tone {
+    /// Less: no report, no progress, no hints.
+    pub(crate) quiet: bool,
+    /// More: counters, and what is otherwise left unseen.
+    pub(crate) verbose: bool,
+}
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Settles how much is said.
+pub(crate) fn set_tone(tone: Tone) {
+    QUIET.store(tone.quiet, Ordering::Relaxed);
+    VERBOSE.store(tone.verbose, Ordering::Relaxed);
+}
+
+/// How much is said.
+pub(crate) fn tone() -> Tone {
+    Tone { quiet: QUIET.load(Ordering::Relaxed), verbose: VERBOSE.load(Ordering::Relaxed) }
+}
+
 fn renderer() -> Renderer {
     if COLORED.load(Ordering::Relaxed) { Renderer::styled() } else { Renderer::plain() }
 }

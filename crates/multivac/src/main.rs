@@ -17,6 +17,12 @@ struct Cli {
     /// When messages and charts are coloured.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: diag::Color,
+    /// Say less: no report, no progress, no hints.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more: with `run`, counters of each hart in the report, and the console also while a command runs.
+    #[arg(short, long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     verb: verb::Verb,
 }
@@ -24,6 +30,7 @@ struct Cli {
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     diag::set_color(cli.color);
+    diag::set_tone(diag::Tone { quiet: cli.quiet, verbose: cli.verbose });
     match cli.verb.run() {
         Ok(code) => code.into(),
         Err(failure) => {

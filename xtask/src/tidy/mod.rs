@@ -1,6 +1,7 @@
 //! The house rules, executable. Each rule is a function from the tracked files to a list of offences; a new rule
 //! is a line in [`RULES`].
 
+mod book;
 mod edges;
 mod names;
 mod prose;
@@ -20,6 +21,7 @@ const RULES: &[(&str, Rule)] = &[
     ("machine paths and host names", names::places),
     ("files that the documents name", prose::named_files),
     ("concepts of the course", prose::concepts),
+    ("the book's contents and links", book::check),
 ];
 
 /// Holds the tree to every rule.

@@ -6,12 +6,14 @@ mod devices;
 mod differ;
 mod print;
 mod read;
+mod reference;
 mod sections;
 pub(crate) mod units;
 
 pub(crate) use devices::{disk, share};
 pub(crate) use differ::difference;
 pub(crate) use print::{canonical, flags, shell_word};
+pub(crate) use reference::markdown as reference;
 pub(crate) use sections::memory;
 
 use crate::diag::{Problem, did_you_mean};

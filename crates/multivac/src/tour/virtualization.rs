@@ -1,5 +1,7 @@
 //! The tour of virtualization: the type-2 hypervisor that runs every guest here.
 
+mod replay;
+
 use super::{Entry, Shown};
 use crate::exit::{Exit, Failure};
 use isa::asm::Asm;
@@ -11,14 +13,16 @@ use machine::ram::RAM_BASE;
 use std::time::Instant;
 
 /// The chapter's concepts.
-pub(super) const ENTRIES: &[Entry] = &[Entry {
+pub(super) const ENTRIES: &[Entry] = &[BINARY_TRANSLATION, replay::REPLAY];
+
+const BINARY_TRANSLATION: Entry = Entry {
     name: "binary-translation",
     title: ("Binary translation (hypervisor of type 2)", "Traduzione binaria (hypervisor di tipo 2)"),
     means: "a basic block is translated once into host code, kept in a cache, and then runs at the host's speed",
     file: "crates/translator/src/emit/mod.rs",
     next: "`multivac run --engine interp` and `multivac run` print the same digest; `--lockstep 1000` compares them",
     run: binary_translation,
-}];
+};
 
 /// Instructions that each engine executes to be timed.
 const INSTRUCTIONS: u64 = 20_000_000;

@@ -8,7 +8,11 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The configuration, a TOML file.
-    file: PathBuf,
+    #[arg(required_unless_present = "keys")]
+    file: Option<PathBuf>,
+    /// List every key that a configuration may have, as a page of Markdown.
+    #[arg(long, conflicts_with_all = ["file", "print", "sets"])]
+    keys: bool,
     /// Print it resolved: every value written out, in its canonical form.
     #[arg(long)]
     print: bool,
@@ -20,11 +24,15 @@ pub(crate) struct Args {
 impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let config = Config::load(&self.file, &self.sets)?;
+        let Some(file) = self.file else {
+            print!("{}", config::reference());
+            return Ok(Exit::Ok);
+        };
+        let config = Config::load(&file, &self.sets)?;
         if self.print {
             print!("{}", config::canonical(&config));
         } else {
-            println!("{}: ok", self.file.display());
+            println!("{}: ok", file.display());
         }
         Ok(Exit::Ok)
     }

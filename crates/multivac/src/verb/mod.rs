@@ -1,6 +1,8 @@
 //! The verbs of the command line, one module each.
 
 pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod help;
 pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod schedule;
@@ -25,6 +27,12 @@ pub(crate) enum Verb {
     Schedule(schedule::Args),
     /// Make, list and remove guest images.
     Image(image::Args),
+    /// What this host can do, what is missing and how to get it.
+    Doctor(doctor::Args),
+    /// Completions of the command line for a shell, on standard output.
+    Completions(help::Completions),
+    /// The manual, as a page on standard output or all pages in a folder.
+    Man(help::Man),
     /// The course, running: each concept in a picture, a number and a line.
     Tour(tour::Args),
 }
@@ -39,6 +47,9 @@ impl Verb {
             Verb::Traffic(args) => args.run(),
             Verb::Schedule(args) => args.run(),
             Verb::Image(args) => args.run(),
+            Verb::Doctor(args) => args.run(),
+            Verb::Completions(args) => args.run(),
+            Verb::Man(args) => args.run(),
             Verb::Tour(args) => args.run(),
         }
     }

@@ -51,12 +51,6 @@ pub(crate) struct Args {
     /// The report is one JSON document on standard output; the guest's console goes to standard error.
     #[arg(long)]
     json: bool,
-    /// No report and no hints.
-    #[arg(short, long)]
-    quiet: bool,
-    /// Counters of each hart in the report, and the console also while a command runs.
-    #[arg(short, long)]
-    verbose: bool,
     /// A command to run in the guest; its output and exit status become ours.
     #[arg(last = true)]
     command: Vec<String>,
@@ -121,8 +115,9 @@ fn memory(text: &str) -> Result<u64, String> {
 impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let tone = crate::diag::tone();
         let manner =
-            Manner { json: self.json, quiet: self.quiet, verbose: self.verbose, lockstep: self.lockstep };
+            Manner { json: self.json, quiet: tone.quiet, verbose: tone.verbose, lockstep: self.lockstep };
         let config = self.resolve()?;
         session::run(&config, manner)
     }

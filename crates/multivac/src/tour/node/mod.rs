@@ -1,6 +1,8 @@
 //! The tour of the virtual CPU, of memory and of interrupts: small bare-metal programs on the real machine.
 
+mod dma;
 mod paging;
+pub(super) mod program;
 mod stage;
 mod switching;
 mod tlb;
@@ -20,6 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     paging::WALK,
     paging::FAULT,
     tlb::TLB,
+    dma::DMA,
 ];
 
 /// Of the chapter on the virtual machine monitor and memory: what a machine without hardware walks does.
@@ -38,7 +41,7 @@ mod tests {
 
     #[test]
     fn each_entry_shows_what_it_is_about() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 11] = [
             ("privilege-levels", &["csrr a0, satp      cause 2, illegal", "6 trap in U, 3 in S, 1 in M"]),
             ("system-call", &["trap: cause 8, system call from user, U -> S", "return, S -> U", "s0 = 42"]),
             ("interrupt", &["(between two instructions)     trap: interrupt 5, supervisor timer, U -> S"]),
@@ -57,6 +60,15 @@ mod tests {
                 &["-> Invalid", "trap: cause 13, load page fault", "executed 2 times", "a0 = 1234"],
             ),
             ("tlb", &["64           7.0", "55.0 beyond it"]),
+            (
+                "dma",
+                &[
+                    "512 bytes at",
+                    "the device writes, and the next",
+                    "answered 0; memory at",
+                    "sector 0 says `MULTIVAC disk`",
+                ],
+            ),
             ("software-tlb", &["cause 25, load TLB miss", "it read 1234", "address space 7"]),
         ];
         assert_eq!(cases.len(), ENTRIES.len() + MEMORY.len());

@@ -88,16 +88,20 @@ impl Build {
             name,
             configure: !self.unpack_only,
         };
-        let mut bars = Bars::new();
-        let built = image::build(&recipe, store, &mut bars).map_err(|error| failure(&error))?;
+        let mut progress: Box<dyn image::Progress> =
+            if crate::diag::tone().quiet { Box::new(image::Silent) } else { Box::new(Bars::new()) };
+        let built = image::build(&recipe, store, &mut *progress).map_err(|error| failure(&error))?;
         let (bundle, what) = match built {
             Built::Unchanged(bundle) => (bundle, "unchanged"),
             Built::New(bundle) => (bundle, "built"),
             Built::Unpacked(configuration) => {
-                (configure::configure(*configuration, store, &mut bars)?, "built")
+                (configure::configure(*configuration, store, &mut *progress)?, "built")
             }
         };
-        drop(bars);
+        drop(progress);
+        if crate::diag::tone().quiet {
+            return Ok(Exit::Ok);
+        }
         let manifest = bundle.manifest();
         println!(
             "{}: {what}: {}, {}, {} packages, {} MB",
