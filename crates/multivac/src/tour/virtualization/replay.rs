@@ -76,3 +76,15 @@ fn run(outside: &Outside, folder: Option<&Path>) -> Result<(Ending, String), Fai
     let said: Vec<&str> = ran.console.lines().filter(|line| line.starts_with("folder: in.txt")).collect();
     Ok((ran.ending, said.join("\n")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_replay_reads_what_is_no_longer_there() {
+        let shown = replay().unwrap();
+        assert_eq!(shown.picture.matches(WORDS.trim_end()).count(), 2, "{}", shown.picture);
+        assert!(shown.measured.ends_with("to the same digest"), "{}", shown.measured);
+    }
+}
