@@ -3,6 +3,7 @@
 mod network;
 mod node;
 mod scheduling;
+mod snapshots;
 mod virtualization;
 
 use crate::exit::Failure;

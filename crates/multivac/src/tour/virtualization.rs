@@ -2,7 +2,7 @@
 
 mod replay;
 
-use super::{Entry, Shown};
+use super::{Entry, Shown, snapshots};
 use crate::exit::{Exit, Failure};
 use isa::asm::Asm;
 use isa::reg::Reg;
@@ -13,7 +13,8 @@ use machine::ram::RAM_BASE;
 use std::time::Instant;
 
 /// The chapter's concepts.
-pub(super) const ENTRIES: &[Entry] = &[BINARY_TRANSLATION, replay::REPLAY];
+pub(super) const ENTRIES: &[Entry] =
+    &[BINARY_TRANSLATION, replay::REPLAY, snapshots::SNAPSHOT, snapshots::FORK];
 
 const BINARY_TRANSLATION: Entry = Entry {
     name: "binary-translation",
