@@ -8,7 +8,7 @@ use isa::reg::Reg;
 use machine::engine::Engine;
 use machine::interp::Interpreter;
 use machine::node::{Config, Limits, Node, Pause};
-use machine::ram::{PAGE_BYTES, RAM_BASE};
+use machine::ram::{PAGE_SHIFT, RAM_BASE};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -65,7 +65,7 @@ fn program() -> Vec<u8> {
     asm.place(count).bgeu(number, limit, done);
     asm.add(byte, base, number).lbu(byte, byte, 0).bnez(byte, skip).addi(sum, sum, 1);
     asm.place(skip).li(step, FORKS).add(number, number, step).j(count);
-    asm.place(done).li(base, ANSWER).sd(sum, base, 0);
+    asm.place(done).li(base, ANSWER).sd(sum, base, 0).addi(sum, Reg::A0, 1).sd(sum, base, 8);
     asm.place(counted).wfi().j(counted);
     asm.finish()
 }
@@ -197,7 +197,7 @@ fn forked() -> Result<Shown, Failure> {
     for (number, node) in nodes.iter_mut().enumerate() {
         to_sleep(node);
         let answer = node.bus.ram.load(ANSWER, 8).unwrap_or(0);
-        let page = PAGE_BYTES as usize;
+        let page = 1 << PAGE_SHIFT;
         let own = node
             .bus
             .ram
