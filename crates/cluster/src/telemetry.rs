@@ -1,5 +1,9 @@
 //! Counters of a run, per node and hart, and the names of what is counted.
 
+pub mod pcapng;
+pub mod perfetto;
+mod protobuf;
+
 use machine::node::Node;
 use machine::timing::Charges;
 
