@@ -36,7 +36,7 @@ impl Policy for Fair {
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {
         self.queues.ran(machine, gone.cpu, gone.thread, gone.ran);
         if gone.why == Left::Preempted {
-            self.queues.queue(gone.cpu, gone.thread);
+            self.queues.queue(machine, gone.cpu, gone.thread);
         } else {
             self.queues.leave(machine, gone.cpu, gone.thread);
             self.homes.leave(gone.thread);

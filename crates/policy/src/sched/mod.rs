@@ -125,6 +125,12 @@ pub trait Policy: Send {
         Verdict::Preempt
     }
 
+    /// Who will probably be next on `cpu`: lets the mechanism fetch what it will need. Nothing depends on it.
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
+        let _ = cpu;
+        None
+    }
+
     /// The length of the slots in which all CPUs are rescheduled together; `None` if CPUs have quanta of their own.
     fn slot(&self) -> Option<Ns> {
         None

@@ -32,6 +32,10 @@ impl Policy for TimeSharing {
         }
     }
 
+    fn soon(&self, _: CpuId) -> Option<ThreadId> {
+        self.ready.first(0)
+    }
+
     fn structure(&self) -> Structure {
         Structure::Shared
     }

@@ -32,4 +32,8 @@ impl Policy for TwoLevel {
             Left::Blocked | Left::Ended => self.queues.leave(gone.thread),
         }
     }
+
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
+        self.queues.first(cpu)
+    }
 }

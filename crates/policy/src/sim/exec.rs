@@ -1,8 +1,9 @@
 //! What the phases of a program do: computing, waiting, locking, meeting, sending.
 
-use super::engine::{Engine, NESTING_MAX, Runtime, State, Waits};
+use super::engine::Engine;
 use super::events::Timer;
 use super::stuck::Stop;
+use super::thread::{State, Waits};
 use super::workload::{Op, SyncKind, SyncRef, Wait};
 use crate::sched::{Arrival, Left};
 use crate::unit::{CpuId, Ns, ThreadId};
@@ -42,15 +43,11 @@ impl Engine<'_> {
                     let time = time.draw(&mut runtime.rng);
                     runtime.demand += time;
                     runtime.waits = Waits::Io;
-                    self.timers.set(self.machine.now + time, Timer::Io(thread));
+                    self.timers.push(self.machine.now + time, Timer::Io(thread));
                     return self.stop(cpu, Left::Blocked);
                 }
-                Op::Repeat(times) => {
-                    runtime.loops[usize::from(runtime.depth).min(NESTING_MAX - 1)] = times;
-                    runtime.depth += 1;
-                    runtime.pc += 1;
-                }
-                Op::End(start) => end_of_loop(runtime, start),
+                Op::Repeat(times) => runtime.repeat(times, &mut self.rarely[thread.index()]),
+                Op::End(start) => runtime.end_of_loop(start, &self.rarely[thread.index()]),
                 _ => {
                     runtime.pc += 1;
                     if let Then::Wait(waits, how) = self.communicate(thread, op) {
@@ -72,7 +69,7 @@ impl Engine<'_> {
         self.account(cpu);
         let runtime = &mut self.threads[thread.index()];
         runtime.waits = waits;
-        runtime.wait_since = self.machine.now;
+        self.rarely[thread.index()].wait_since = self.machine.now;
         match how {
             Wait::Block => self.stop(cpu, Left::Blocked),
             Wait::Spin => {
@@ -202,7 +199,7 @@ impl Engine<'_> {
     }
 
     fn waited(&mut self, thread: ThreadId) {
-        self.tally.lock_wait += self.machine.now - self.threads[thread.index()].wait_since;
+        self.tally.lock_wait += self.machine.now - self.rarely[thread.index()].wait_since;
     }
 
     fn wake(&mut self, thread: ThreadId) {
@@ -313,13 +310,13 @@ impl Engine<'_> {
         };
         let apart = node(to).is_some_and(|other| Some(other) != node(thread));
         let latency = if apart { options.costs.node_message } else { options.costs.message };
-        let sent_at = &mut self.threads[thread.index()].sent_at;
+        let sent_at = &mut self.rarely[thread.index()].sent_at;
         *sent_at = now.min(*sent_at);
         self.tally.messages += 1;
         if latency == Ns::ZERO {
             self.deliver(to);
         } else {
-            self.timers.set(now + latency, Timer::Deliver(to));
+            self.timers.push(now + latency, Timer::Deliver(to));
         }
         Then::Go
     }
@@ -356,7 +353,7 @@ impl Engine<'_> {
 
     /// A thread that had sent something has received something: an exchange is complete.
     fn answered(&mut self, thread: ThreadId) {
-        let sent = core::mem::replace(&mut self.threads[thread.index()].sent_at, Ns::MAX);
+        let sent = core::mem::replace(&mut self.rarely[thread.index()].sent_at, Ns::MAX);
         if sent < Ns::MAX {
             self.tally.exchanged(self.machine.now - sent);
         }
@@ -365,15 +362,4 @@ impl Engine<'_> {
 
 fn waits(sync: usize) -> Waits {
     Waits::Sync(ThreadId::new(sync).0)
-}
-
-fn end_of_loop(runtime: &mut Runtime, start: u32) {
-    let top = usize::from(runtime.depth).clamp(1, NESTING_MAX) - 1;
-    runtime.loops[top] = runtime.loops[top].saturating_sub(1);
-    if runtime.loops[top] > 0 {
-        runtime.pc = start + 1;
-    } else {
-        runtime.depth -= 1;
-        runtime.pc += 1;
-    }
 }

@@ -3,25 +3,30 @@
 
 pub mod config;
 mod costs;
+mod cpus;
 mod dist;
 mod engine;
 mod events;
 mod exec;
 pub mod gantt;
 pub(crate) mod metrics;
+mod options;
 mod order;
 mod stuck;
 pub mod svg;
 mod sync;
+mod thread;
 mod trace;
+mod wheel;
 mod workload;
 
 pub use costs::Costs;
 pub use dist::Dist;
-use engine::NESTING_MAX;
-pub use engine::{Options, simulate, simulate_with};
+pub use engine::{simulate, simulate_with};
 pub use metrics::{Distribution, JobTime, Outcome, Utilization};
+pub use options::Options;
 pub use order::{BarrierCycle, check_barriers};
 pub use stuck::{Stop, Waiting};
+use thread::NESTING_MAX;
 pub use trace::{Activity, Segment, Trace};
 pub use workload::{Job, Op, Program, SyncKind, SyncRef, Synchronizer, Task, Wait, Workload};

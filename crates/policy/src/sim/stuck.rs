@@ -1,6 +1,7 @@
 //! Runs that cannot go on: why, and who waits for whom.
 
-use super::engine::{Engine, State, Waits};
+use super::engine::Engine;
+use super::thread::{State, Waits};
 use super::workload::{Op, SyncKind, SyncRef};
 use crate::sched::Refusal;
 use crate::unit::{CpuId, Ns, ThreadId};

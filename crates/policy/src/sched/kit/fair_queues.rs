@@ -11,6 +11,13 @@ use heap::vec::Vec;
 /// Virtual nanoseconds for one nanosecond of a weight of 1: fixed point, so that shares are exact to a millionth.
 const SCALE_BITS: u32 = 20;
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Served {
+    eligible_at: u64,
+    /// What it was owed when it left.
+    lag: i64,
+}
+
 /// For each CPU two heaps: threads not yet eligible by eligible time, eligible ones by deadline.
 ///
 /// Invariant: a CPU's virtual time advances by `ran / (sum of the weights that can run there)`, a thread's by
@@ -20,8 +27,7 @@ pub struct FairQueues {
     request: Ns,
     now: Vec<u64>,
     weights: Vec<u64>,
-    eligible_at: Vec<u64>,
-    lag: Vec<i64>,
+    threads: Vec<Served>,
     heaps: Heaps,
     cpus: usize,
 }
@@ -35,8 +41,7 @@ impl FairQueues {
             request,
             now: vec![0; cpus],
             weights: vec![0; cpus],
-            eligible_at: vec![0; threads],
-            lag: vec![0; threads],
+            threads: vec![Served::default(); threads],
             heaps: Heaps::new(2 * cpus, threads),
             cpus,
         }
@@ -45,28 +50,39 @@ impl FairQueues {
     /// `thread` can run on `cpu`: it keeps what it was owed, or owed, when it left, up to one request.
     pub fn join(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
         let bound = i64::try_from(virtual_time(self.request, weight(machine, thread))).unwrap_or(i64::MAX);
-        let lag = self.lag[thread.index()].clamp(-bound, bound);
+        let lag = self.threads[thread.index()].lag.clamp(-bound, bound);
         self.weights[cpu.index()] += weight(machine, thread);
-        self.eligible_at[thread.index()] = self.now[cpu.index()].saturating_add_signed(-lag);
-        self.queue(cpu, thread);
+        self.threads[thread.index()].eligible_at = self.now[cpu.index()].saturating_add_signed(-lag);
+        self.queue(machine, cpu, thread);
     }
 
     /// `thread`, which ran on `cpu`, still can.
-    pub fn queue(&mut self, cpu: CpuId, thread: ThreadId) {
-        self.heaps.push(cpu.index(), self.eligible_at[thread.index()], thread);
+    pub fn queue(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
+        let at = self.threads[thread.index()].eligible_at;
+        if at > self.now[cpu.index()] {
+            self.heaps.push(cpu.index(), at, thread);
+        } else {
+            self.set_due(machine, cpu, thread, at);
+        }
+    }
+
+    /// `thread` is eligible since `at`: its deadline counts.
+    fn set_due(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId, at: u64) {
+        let deadline = at + virtual_time(self.request, weight(machine, thread));
+        self.heaps.push(self.cpus + cpu.index(), deadline, thread);
     }
 
     /// `thread` cannot run on `cpu` any more: it blocked, ended, or was taken by another CPU.
     pub fn leave(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
         self.weights[cpu.index()] -= weight(machine, thread);
-        self.lag[thread.index()] =
-            self.now[cpu.index()].wrapping_sub(self.eligible_at[thread.index()]).cast_signed();
+        let served = &mut self.threads[thread.index()];
+        served.lag = self.now[cpu.index()].wrapping_sub(served.eligible_at).cast_signed();
     }
 
     /// `thread` ran on `cpu` for `time`.
     pub fn ran(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId, time: Ns) {
         self.now[cpu.index()] += virtual_time(time, self.weights[cpu.index()]);
-        self.eligible_at[thread.index()] += virtual_time(time, weight(machine, thread));
+        self.threads[thread.index()].eligible_at += virtual_time(time, weight(machine, thread));
     }
 
     /// Takes the thread that `victim` would run next over to `cpu`.
@@ -86,7 +102,7 @@ impl FairQueues {
             }
             self.now[cpu.index()] = self.now[cpu.index()].max(at);
             self.heaps.pop(cpu.index());
-            self.heaps.push(due, at + virtual_time(self.request, weight(machine, thread)), thread);
+            self.set_due(machine, cpu, thread, at);
         }
         self.heaps.pop(due).map(|(thread, _)| thread)
     }

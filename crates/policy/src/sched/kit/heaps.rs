@@ -1,6 +1,6 @@
-//! Many priority queues over one population of threads, linked through arrays: leftist heaps.
+//! Many priority queues over one population of threads, linked through arrays: pairing heaps.
 //!
-//! Source: Crane, "Linear lists and priority queues as balanced binary trees", Stanford 1972 (leftist trees).
+//! Source: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap: a new form of self-adjusting heap", Algorithmica 1986.
 
 use crate::unit::ThreadId;
 use heap::vec;
@@ -9,17 +9,16 @@ use heap::vec::Vec;
 const NIL: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
 struct Node {
     key: u64,
-    left: u32,
-    right: u32,
-    rank: u32,
+    child: u32,
+    sibling: u32,
 }
 
 /// `heaps` heaps by smallest key; equal keys go by smaller thread number.
 ///
-/// Invariant: a thread stands in at most one heap; a right spine is at most log2(n) long, so merging recurses no deeper than
-/// 2 log2(n).
+/// Invariant: a thread stands in at most one heap. Putting in is O(1), taking out O(log n) amortized.
 #[derive(Clone, Debug)]
 pub struct Heaps {
     roots: Vec<u32>,
@@ -30,10 +29,8 @@ impl Heaps {
     /// Empty heaps for `threads` threads.
     #[must_use]
     pub fn new(heaps: usize, threads: usize) -> Heaps {
-        Heaps {
-            roots: vec![NIL; heaps],
-            nodes: vec![Node { key: 0, left: NIL, right: NIL, rank: 0 }; threads],
-        }
+        let alone = Node { key: 0, child: NIL, sibling: NIL };
+        Heaps { roots: vec![NIL; heaps], nodes: vec![alone; threads] }
     }
 
     /// The thread with the smallest key in `heap`, and that key.
@@ -45,34 +42,47 @@ impl Heaps {
 
     /// Puts `thread` into `heap` under `key`.
     pub fn push(&mut self, heap: usize, key: u64, thread: ThreadId) {
-        self.nodes[thread.index()] = Node { key, left: NIL, right: NIL, rank: 1 };
-        self.roots[heap] = self.merge(self.roots[heap], thread.0);
+        self.nodes[thread.index()] = Node { key, child: NIL, sibling: NIL };
+        let root = self.roots[heap];
+        self.roots[heap] = if root == NIL { thread.0 } else { self.link(root, thread.0) };
     }
 
     /// Takes the thread with the smallest key out of `heap`.
     pub fn pop(&mut self, heap: usize) -> Option<(ThreadId, u64)> {
         let first = self.first(heap)?;
-        let Node { left, right, .. } = self.nodes[first.0.index()];
-        self.roots[heap] = self.merge(left, right);
+        // Pairs from left to right, stacked; then all into one from right to left.
+        let (mut stack, mut next) = (NIL, self.nodes[first.0.index()].child);
+        while next != NIL {
+            let a = next;
+            let b = self.nodes[a as usize].sibling;
+            let pair = if b == NIL {
+                next = NIL;
+                a
+            } else {
+                next = self.nodes[b as usize].sibling;
+                self.link(a, b)
+            };
+            self.nodes[pair as usize].sibling = stack;
+            stack = pair;
+        }
+        let mut root = stack;
+        while root != NIL && self.nodes[root as usize].sibling != NIL {
+            let other = self.nodes[root as usize].sibling;
+            let rest = self.nodes[other as usize].sibling;
+            root = self.link(root, other);
+            self.nodes[root as usize].sibling = rest;
+        }
+        self.roots[heap] = root;
         Some(first)
     }
 
-    fn rank(&self, node: u32) -> u32 {
-        if node == NIL { 0 } else { self.nodes[node as usize].rank }
-    }
-
-    fn merge(&mut self, a: u32, b: u32) -> u32 {
-        if a == NIL || b == NIL {
-            return if a == NIL { b } else { a };
-        }
+    /// Makes one of two trees of them; the smaller root stays, without a sibling.
+    fn link(&mut self, a: u32, b: u32) -> u32 {
         let order = |n: u32| (self.nodes[n as usize].key, n);
-        let (top, other) = if order(a) <= order(b) { (a, b) } else { (b, a) };
-        let merged = self.merge(self.nodes[top as usize].right, other);
-        let left = self.nodes[top as usize].left;
-        let (left, right) = if self.rank(left) < self.rank(merged) { (merged, left) } else { (left, merged) };
-        let rank = self.rank(right) + 1;
-        let node = &mut self.nodes[top as usize];
-        (node.left, node.right, node.rank) = (left, right, rank);
+        let (top, under) = if order(a) <= order(b) { (a, b) } else { (b, a) };
+        self.nodes[under as usize].sibling = self.nodes[top as usize].child;
+        let top_node = &mut self.nodes[top as usize];
+        (top_node.child, top_node.sibling) = (under, NIL);
         top
     }
 }

@@ -46,6 +46,12 @@ impl LocalQueues {
         machine.kick_idle(self.homes.of(thread).index(), kick);
     }
 
+    /// The next thread of `cpu`.
+    #[must_use]
+    pub fn first(&self, cpu: CpuId) -> Option<ThreadId> {
+        self.ready.first(cpu.index())
+    }
+
     /// Takes the next thread of `cpu`.
     pub fn pop(&mut self, cpu: CpuId) -> Option<ThreadId> {
         self.ready.pop(cpu.index())
