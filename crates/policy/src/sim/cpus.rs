@@ -50,12 +50,7 @@ impl Engine<'_> {
     pub(super) fn dispatch(&mut self, cpu: CpuId) {
         self.tally.decisions += 1;
         match self.policy.next(&self.machine, cpu) {
-            Decision::Run { thread, quantum } => {
-                if let Some(soon) = self.policy.soon(cpu) {
-                    self.fetch(soon);
-                }
-                self.start(cpu, thread, quantum);
-            }
+            Decision::Run { thread, quantum } => self.start(cpu, thread, quantum),
             Decision::Idle => self.rest(cpu, Ns::MAX),
             Decision::IdleUntil(at) => self.rest(cpu, at.max(self.machine.now + Ns(1))),
         }

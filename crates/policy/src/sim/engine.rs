@@ -148,6 +148,9 @@ impl<'a> Engine<'a> {
             } else if cpu_at == next {
                 // An event that has been replaced by another takes no time, and counts as none.
                 if let Some(cpu) = self.calendar.pop() {
+                    if let Some(thread) = self.calendar.glance().and_then(|cpu| self.policy.soon(cpu)) {
+                        self.fetch(thread);
+                    }
                     self.machine.now = next;
                     self.tally.events += 1;
                     self.cpu_event(cpu);

@@ -21,6 +21,11 @@ impl Calendar {
         self.wheel.first()
     }
 
+    /// A CPU that has an event soon.
+    pub(super) fn glance(&self) -> Option<CpuId> {
+        self.wheel.glance()
+    }
+
     /// Takes the next item: the CPU whose event it is, which has none then, or `None` if it has been replaced.
     pub(super) fn pop(&mut self) -> Option<CpuId> {
         let (at, cpu) = self.wheel.pop()?;
