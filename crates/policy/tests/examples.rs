@@ -169,6 +169,31 @@ fn space_sharing_wastes_what_two_level_scheduling_uses() {
 }
 
 #[test]
+fn a_reservation_keeps_the_head_from_waiting_and_lets_short_groups_pass() {
+    let ends = |policy: &str| {
+        let outcome = run("backfill", policy);
+        let end = |name: &str| {
+            outcome.job_times.iter().find(|job| job.name == name).unwrap().response_ns / 1_000_000
+        };
+        (end("wide"), end("short.0"))
+    };
+    // The wide group comes at 1 ms and can have the machine at 100 ms, for 50 ms.
+    assert_eq!(ends("space-fcfs").0, 149, "in order");
+    assert_eq!(ends("space-easy"), (149, 25), "not a moment later, and the short ones at once");
+    assert!(ends("space-backfill").0 > 400, "overtaken by the long ones: {}", ends("space-backfill").0);
+}
+
+#[test]
+fn partitions_kept_by_groups_that_wait_for_others_are_a_stall_that_says_so() {
+    let scenario = scenario(&document("synchronization", &[]));
+    let schedule = scenario.schedule.as_ref().unwrap();
+    let run = simulate(&schedule.workload, registry::find("space-static").unwrap(), &schedule.options);
+    let text = run.unwrap_err().to_string();
+    assert!(text.contains("consumer0 waits for a CPU, kept for: producer0"), "{text}");
+    assert!(text.contains("producer0 waits for semaphore `free`: "), "{text}");
+}
+
+#[test]
 fn buddies_leave_more_holes_than_first_fit() {
     let (fit, buddy) = (run("fragmentation", "gang"), run("fragmentation", "gang-buddy"));
     assert!(fit.matrix_use > buddy.matrix_use + 0.03, "{} {}", fit.matrix_use, buddy.matrix_use);

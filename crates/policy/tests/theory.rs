@@ -110,13 +110,14 @@ fn mean_at(policy: &str, load: f64, jobs: u64) -> f64 {
 
 #[test]
 fn nodes_without_balancing_are_mm1_queues_within_2_percent() {
-    // The nearer to saturation, the longer it takes to see the mean.
+    // The nearer to saturation, the longer it takes to see the mean: the standard error is below 0.9 % in each line, by the
+    // asymptotic variance of the M/M/1 response, rho (2 + 5 rho - 4 rho^2 + rho^3) / (1 - rho)^4 / jobs.
     for (load, theory, jobs) in [
         (0.5, 2.0, 500_000),
         (0.7, 10.0 / 3.0, 1_000_000),
         (0.8, 5.0, 3_000_000),
-        (0.9, 10.0, 10_000_000),
-        (0.95, 20.0, 40_000_000),
+        (0.9, 10.0, 5_000_000),
+        (0.95, 20.0, 20_000_000),
     ] {
         within(mean_at("none", load, jobs), theory, 0.02, &format!("load {load}"));
     }

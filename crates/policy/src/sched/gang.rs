@@ -24,11 +24,11 @@ impl Gang {
 impl Policy for Gang {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, how: Arrival, kick: &mut CpuSet) {
         self.matrix.wake(machine, thread, how);
-        let cpu = self.matrix.column(thread).filter(|&cpu| self.matrix.here(cpu) == Some(thread));
+        let cpu = self.matrix.column(thread).filter(|&cpu| self.matrix.here(machine, cpu) == Some(thread));
         cpu.into_iter().for_each(|cpu| kick.insert(cpu.index()));
     }
-    fn next(&mut self, _: &Machine, cpu: CpuId) -> Decision {
-        Decision::dedicated(self.matrix.here(cpu))
+    fn next(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
+        Decision::dedicated(self.matrix.next(machine, cpu))
     }
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {
         self.matrix.left(machine, gone.thread, gone.why);

@@ -23,12 +23,12 @@ impl Policy for GangAlternate {
         self.matrix.wake(machine, thread, how);
         let Some(cpu) = self.matrix.column(thread).filter(|_| how == Arrival::Woken) else { return };
         self.spare.push(cpu.index(), machine.priority(thread), thread);
-        if self.matrix.here(cpu) == Some(thread) || machine.idle.contains(cpu.index()) {
+        if self.matrix.here(machine, cpu) == Some(thread) || machine.idle.contains(cpu.index()) {
             kick.insert(cpu.index());
         }
     }
-    fn next(&mut self, _: &Machine, cpu: CpuId) -> Decision {
-        let thread = self.matrix.here(cpu).or_else(|| self.spare.first(cpu.index()));
+    fn next(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
+        let thread = self.matrix.next(machine, cpu).or_else(|| self.spare.first(cpu.index()));
         Decision::dedicated(thread.inspect(|&thread| self.spare.remove(thread)))
     }
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {

@@ -31,6 +31,8 @@ pub struct Group {
     pub first: ThreadId,
     /// How many threads it has.
     pub width: u32,
+    /// How long it will need its CPUs, as its user estimates; `Ns::MAX` if nobody says.
+    pub estimate: Ns,
 }
 
 /// The machine as the mechanism sees it.

@@ -14,6 +14,7 @@ mod machine;
 pub mod registry;
 mod smart;
 mod space_backfill;
+mod space_easy;
 mod space_fcfs;
 mod time_sharing;
 mod two_level;
@@ -104,7 +105,8 @@ pub enum Structure {
     PerCpu,
 }
 
-/// A scheduling policy: pure decisions, each O(1) or O(log n), no allocation after it is built.
+/// A scheduling policy: pure decisions, each O(1) or O(log n), no allocation after it is built. Starting or freeing a whole
+/// group is as many decisions as it has threads.
 ///
 /// The mechanism's duties: it calls `ready` once when a thread is created and once each time it wakes; `next` when a CPU has
 /// nothing to run, and obeys; `left` whenever a thread leaves a CPU; and it makes each CPU in `kick` ask again, preempting

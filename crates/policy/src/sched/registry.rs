@@ -41,6 +41,7 @@ policies! {
     "two-level", super::two_level::TwoLevel::new, "least loaded CPU at creation, then a ready vector per CPU, and stealing when idle";
     "space-fcfs", super::space_fcfs::SpaceFcfs::new, "a CPU for each thread of a group or none, first come, first served";
     "space-backfill", super::space_backfill::SpaceBackfill::new, "space sharing in which a narrow group may overtake a wide one, a bounded number of times";
+    "space-easy", super::space_easy::SpaceEasy::new, "space sharing in which a group may overtake if the head, by the estimates, starts no later for it";
     "space-static", super::space_fcfs::SpaceFcfs::partitioned, "space sharing in fixed partitions";
     "gang", super::gang::Gang::new, "a gang's threads together, slot by slot; a blocked thread's CPU stays idle";
     "gang-alternate", super::gang_alternate::GangAlternate::new, "gang scheduling that fills idle cells from other slots";

@@ -17,6 +17,18 @@ pub enum Dist {
 }
 
 impl Dist {
+    /// The mean; of a Pareto distribution without one, ten times its minimum.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn mean(self) -> Ns {
+        match self {
+            Dist::Fixed(time) | Dist::Exp(time) => time,
+            Dist::Uniform(low, high) => low + Ns((high - low).0 / 2),
+            Dist::Pareto(min, shape) if shape > 1.0 => round(min.0 as f64 * shape / (shape - 1.0)),
+            Dist::Pareto(min, _) => Ns(min.0.saturating_mul(10)),
+        }
+    }
+
     /// Draws one.
     #[expect(clippy::cast_precision_loss, reason = "a random time needs no more than 53 bits")]
     pub fn draw(self, rng: &mut Rng) -> Ns {

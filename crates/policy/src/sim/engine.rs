@@ -64,8 +64,12 @@ pub fn simulate_with(
     options: &Options,
 ) -> Result<Outcome, Stop> {
     let threads: Vec<Thread> = workload.tasks.iter().map(facts).collect();
-    let groups: Vec<Group> =
-        workload.jobs.iter().map(|job| Group { first: job.first, width: job.width }).collect();
+    let group = |job: &super::Job| Group {
+        first: job.first,
+        width: job.width,
+        estimate: job.estimate.unwrap_or_else(|| workload.expected(job)),
+    };
+    let groups: Vec<Group> = workload.jobs.iter().map(group).collect();
     let setup = Setup { cpus: options.cpus, threads: &threads, groups: &groups, tuning: options.tuning };
     let policy = build(&setup).map_err(Stop::Refused)?;
     let mut engine = Engine::new(workload, policy, options, threads, groups);

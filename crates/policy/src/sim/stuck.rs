@@ -53,6 +53,10 @@ pub enum Stop {
         at: Ns,
         /// One of them.
         thread: String,
+        /// Who waits for whom, itself first (the first 16).
+        waiting: Vec<Waiting>,
+        /// How many wait in all.
+        total: usize,
     },
     /// The policy chose a thread that cannot run.
     BadDecision {
@@ -87,15 +91,11 @@ impl fmt::Display for Stop {
             Stop::Refused(refusal) => refusal.fmt(f),
             Stop::Deadlock { at, waiting, total } => {
                 write!(f, "deadlock at {at}: all {total} threads that are left wait for each other")?;
-                waiting.iter().try_for_each(|thread| write!(f, "\n  {thread}"))?;
-                if *total > waiting.len() {
-                    write!(f, "\n  and {} more", total - waiting.len())
-                } else {
-                    Ok(())
-                }
+                list(f, waiting, *total)
             }
-            Stop::Stalled { at, thread } => {
-                write!(f, "at {at} the policy leaves {thread} without a CPU for ever")
+            Stop::Stalled { at, thread, waiting, total } => {
+                write!(f, "at {at} the policy leaves {thread} without a CPU for ever")?;
+                list(f, waiting, *total)
             }
             Stop::BadDecision { cpu, thread, at } => {
                 write!(f, "at {at} the policy chose thread {thread} for {cpu}, which cannot run now")
@@ -106,6 +106,11 @@ impl fmt::Display for Stop {
             Stop::TooLong { at, steps } => write!(f, "given up after {steps} steps, at {at} of virtual time"),
         }
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, waiting: &[Waiting], total: usize) -> fmt::Result {
+    waiting.iter().try_for_each(|thread| write!(f, "\n  {thread}"))?;
+    if total > waiting.len() { write!(f, "\n  and {} more", total - waiting.len()) } else { Ok(()) }
 }
 
 impl std::error::Error for Stop {}
@@ -125,7 +130,10 @@ pub(super) fn explain(engine: &Engine<'_>) -> Stop {
         runtime.state == State::Ready && (runtime.waits == Waits::Nothing || engine.runnable > engine.unmet)
     });
     if let Some(thread) = can_run {
-        return Stop::Stalled { at, thread: engine.workload.tasks[thread.index()].name.clone() };
+        let order = left().filter(|at| *at >= thread).chain(left().filter(|at| *at < thread));
+        let waiting = order.take(SHOWN_MAX).map(|thread| describe(engine, thread)).collect();
+        let name = engine.workload.tasks[thread.index()].name.clone();
+        return Stop::Stalled { at, thread: name, waiting, total: engine.alive };
     }
     // Start with a thread on a cycle, if there is one: that is what a person looks for.
     let start = left().next().map_or(ThreadId(0), |first| on_cycle(engine, first));
@@ -178,10 +186,18 @@ fn describe(engine: &Engine<'_>, thread: ThreadId) -> Waiting {
                 _ => (format!("lock `{called}` held by"), state.holder.into_iter().map(name).collect()),
             }
         }
-        Waits::Io | Waits::Nothing => ("a CPU".to_owned(), Vec::new()),
+        Waits::Io | Waits::Nothing => ("a CPU, kept for".to_owned(), kept(engine)),
     };
     let phase = (runtime.pc as usize).saturating_sub(usize::from(!runtime.computing));
     Waiting { thread, name: engine.workload.tasks[thread.index()].name.clone(), phase, what, on }
+}
+
+/// Threads that wait for something else and were the last on their CPU: a policy that runs nobody there keeps it for them.
+fn kept(engine: &Engine<'_>) -> Vec<String> {
+    let idle = engine.cpus.iter().zip(&engine.machine.running).filter(|(_, running)| running.is_none());
+    let last = idle.filter_map(|(cpu, _)| cpu.last.map(|(thread, _)| thread));
+    let blocked = last.filter(|thread| engine.threads[thread.index()].state == State::Blocked);
+    blocked.take(NAMES_MAX).map(|thread| engine.workload.tasks[thread.index()].name.clone()).collect()
 }
 
 /// Threads still there, other than `but`, whose program has a phase for `sync` that `counts`.

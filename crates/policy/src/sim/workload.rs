@@ -115,6 +115,8 @@ pub struct Job {
     pub width: u32,
     /// Its first local synchronizer, in [`Workload::synchronizers`].
     pub locals: u32,
+    /// How long its user says that it runs; without that, [`Workload::expected`].
+    pub estimate: Option<Ns>,
 }
 
 /// All that runs.
@@ -164,7 +166,13 @@ impl Workload {
         let job = GroupId::new(self.jobs.len());
         let first = ThreadId::new(self.tasks.len());
         let locals = ThreadId::new(self.synchronizers.len()).0;
-        self.jobs.push(Job { name: name.into(), first, width: ThreadId::new(width).0, locals });
+        self.jobs.push(Job {
+            name: name.into(),
+            first,
+            width: ThreadId::new(width).0,
+            locals,
+            estimate: None,
+        });
         let colon = if name.ends_with(|c: char| c.is_ascii_digit()) { ":" } else { "" };
         for rank in 0..width {
             let name = if width == 1 { name.to_owned() } else { format!("{name}{colon}{rank}") };
@@ -180,6 +188,29 @@ impl Workload {
             });
         }
         job
+    }
+
+    /// What the longest thread of `job` computes and waits for devices on average: what a user who knows it would estimate.
+    #[must_use]
+    pub fn expected(&self, job: &Job) -> Ns {
+        let tasks = &self.tasks[job.first.index()..job.first.index() + job.width as usize];
+        let (mut longest, mut last) = (Ns::ZERO, u32::MAX);
+        for task in tasks.iter().filter(|task| core::mem::replace(&mut last, task.program) != task.program) {
+            let (mut time, mut outer) = (Ns::ZERO, Vec::new());
+            for op in &self.programs[task.program as usize] {
+                match op {
+                    Op::Compute(dist) | Op::Io(dist) => time += dist.mean(),
+                    Op::Repeat(times) => outer.push((core::mem::take(&mut time), *times)),
+                    Op::End(_) => {
+                        let (before, times) = outer.pop().unwrap_or((Ns::ZERO, 1));
+                        time = before + Ns(time.0.saturating_mul(u64::from(times)));
+                    }
+                    _ => {}
+                }
+            }
+            longest = longest.max(time);
+        }
+        longest
     }
 
     /// The synchronizer that a thread of `job` means by `name`.

@@ -4,7 +4,7 @@ use super::super::{Entry, Shown};
 use super::{makespan, percent, sweep};
 use crate::exit::Failure;
 use crate::verb::schedule::{example, gap, measure, report_allocation, responses, solve, table};
-use policy::balance::sim::{Result as Balanced, throw_balls};
+use policy::balance::sim::{Result as Outcome, throw_balls};
 
 /// The chapter's concepts.
 pub(in crate::tour) const ENTRIES: &[Entry] = &[
@@ -24,18 +24,31 @@ pub(in crate::tour) const ENTRIES: &[Entry] = &[
 /// Jobs measured for a tour: enough for two digits.
 const JOBS: u64 = 200_000;
 
-/// Balancers on a shipped example, with fewer jobs.
-fn balanced(name: &str, policies: &[&str]) -> Result<(String, Vec<Balanced>), Failure> {
+/// What balancers made of an example's loads.
+struct Balanced(Vec<Outcome>);
+
+impl Balanced {
+    fn of(&self, policy: &str, load: f64) -> &Outcome {
+        let found = self.0.iter().find(|result| result.policy == policy && (result.load - load).abs() < 1e-9);
+        found.expect("a load of the example")
+    }
+
+    fn mean(&self, policy: &str, load: f64) -> f64 {
+        self.of(policy, load).response_mean
+    }
+
+    fn probes(&self, policy: &str, load: f64) -> f64 {
+        self.of(policy, load).probes_per_job
+    }
+}
+
+/// Balancers on a shipped example, with fewer jobs, and a figure out of what came of it.
+fn balanced(name: &str, policies: &[&str], measured: fn(&Balanced) -> String) -> Result<Shown, Failure> {
     let (_, scenario) = example(name);
     let mut experiment = scenario.balance.expect("a load-balancing example");
     experiment.jobs = JOBS;
     let results = measure(&experiment, policies, scenario.seed);
-    Ok((responses(&experiment, policies, &results), results))
-}
-
-fn of<'a>(results: &'a [Balanced], policy: &str, load: f64) -> &'a Balanced {
-    let found = results.iter().find(|result| result.policy == policy && (result.load - load).abs() < 1e-9);
-    found.expect("a load of the example")
+    Ok(Shown { picture: responses(&experiment, policies, &results), measured: measured(&Balanced(results)) })
 }
 
 const CENTRAL_LIST: Entry = Entry {
@@ -96,16 +109,12 @@ const LOAD_BALANCING: Entry = Entry {
     file: "crates/policy/src/balance/mod.rs",
     next: "multivac schedule balance",
     run: || {
-        let (picture, results) = balanced("balance", &["none", "sender", "receiver"])?;
-        let mean = |policy: &str, load: f64| of(&results, policy, load).response_mean;
-        let measured = format!(
-            "sender {:.2} against receiver {:.2} at 0.7; {:.2} against {:.2} at 0.8",
-            mean("sender", 0.7),
-            mean("receiver", 0.7),
-            mean("sender", 0.8),
-            mean("receiver", 0.8)
-        );
-        Ok(Shown { picture, measured })
+        balanced("balance", &["none", "sender", "receiver"], |results| {
+            let at = |load| {
+                format!("{:.2} against {:.2}", results.mean("sender", load), results.mean("receiver", load))
+            };
+            format!("sender against receiver: {} at 0.7, {} at 0.8", at(0.7), at(0.8))
+        })
     },
 };
 
@@ -116,11 +125,9 @@ const SENDER: Entry = Entry {
     file: "crates/policy/src/balance/sender.rs",
     next: "multivac schedule balance --policy none,sender",
     run: || {
-        let (picture, results) = balanced("balance", &["none", "sender"])?;
-        let probes = |load: f64| of(&results, "sender", load).probes_per_job;
-        Ok(Shown {
-            picture,
-            measured: format!("probes a job: {:.2} at load 0.5, {:.2} at 0.95", probes(0.5), probes(0.95)),
+        balanced("balance", &["none", "sender"], |results| {
+            let probes = |load| results.probes("sender", load);
+            format!("probes a job: {:.2} at load 0.5, {:.2} at 0.95", probes(0.5), probes(0.95))
         })
     },
 };
@@ -132,14 +139,12 @@ const RECEIVER: Entry = Entry {
     file: "crates/policy/src/balance/receiver.rs",
     next: "multivac schedule balance-few-sources; multivac schedule balance --policy receiver,receiver-repoll",
     run: || {
-        let (picture, results) = balanced("balance-few-sources", &["receiver", "receiver-repoll"])?;
-        let again = of(&results, "receiver-repoll", 0.5);
-        let once = if of(&results, "receiver", 0.5).diverges { "diverges" } else { "does not diverge" };
-        let measured = format!(
-            "at load 0.5 asking once {once}; again: {:.2}, with {:.1} probes a job",
-            again.response_mean, again.probes_per_job
-        );
-        Ok(Shown { picture, measured })
+        balanced("balance-few-sources", &["receiver", "receiver-repoll"], |results| {
+            let once = if results.of("receiver", 0.5).diverges { "diverges" } else { "does not diverge" };
+            let (mean, probes) =
+                (results.mean("receiver-repoll", 0.5), results.probes("receiver-repoll", 0.5));
+            format!("at load 0.5 asking once {once}; again: {mean:.2}, with {probes:.1} probes a job")
+        })
     },
 };
 
@@ -150,10 +155,9 @@ const SYMMETRIC: Entry = Entry {
     file: "crates/policy/src/balance/symmetric.rs",
     next: "multivac schedule balance --policy sender,receiver,symmetric",
     run: || {
-        let (picture, results) = balanced("balance", &["sender", "receiver", "symmetric"])?;
-        let measured =
-            format!("mean response {:.2} at load 0.95", of(&results, "symmetric", 0.95).response_mean);
-        Ok(Shown { picture, measured })
+        balanced("balance", &["sender", "receiver", "symmetric"], |results| {
+            format!("mean response {:.2} at load 0.95", results.mean("symmetric", 0.95))
+        })
     },
 };
 
@@ -164,18 +168,14 @@ const RANDOM: Entry = Entry {
     file: "crates/policy/src/balance/random.rs",
     next: "multivac schedule balance-thrash",
     run: || {
-        let (picture, results) = balanced("balance-thrash", &["none", "random", "sender"])?;
-        let worst = of(&results, "random", 0.8);
-        let measured = format!(
-            "at load 0.8 without balancing {:.2}; blindly {}",
-            of(&results, "none", 0.8).response_mean,
-            if worst.diverges {
+        balanced("balance-thrash", &["none", "random", "sender"], |results| {
+            let blindly = if results.of("random", 0.8).diverges {
                 "the queues grow without bound".to_owned()
             } else {
-                format!("{:.2}", worst.response_mean)
-            }
-        );
-        Ok(Shown { picture, measured })
+                format!("{:.2}", results.mean("random", 0.8))
+            };
+            format!("at load 0.8 without balancing {:.2}; blindly {blindly}", results.mean("none", 0.8))
+        })
     },
 };
 
@@ -201,14 +201,11 @@ const STEALING: Entry = Entry {
     file: "crates/policy/src/balance/stealing.rs",
     next: "multivac schedule balance --policy receiver-repoll,stealing",
     run: || {
-        let (picture, results) = balanced("balance", &["receiver", "stealing"])?;
-        let probes = |policy: &str| of(&results, policy, 0.5).probes_per_job;
-        let measured = format!(
-            "probes a job at load 0.5: {:.1}, against {:.1} when asking once",
-            probes("stealing"),
-            probes("receiver")
-        );
-        Ok(Shown { picture, measured })
+        balanced("balance", &["receiver", "stealing"], |results| {
+            let probes = |policy| results.probes(policy, 0.5);
+            let (stealing, once) = (probes("stealing"), probes("receiver"));
+            format!("probes a job at load 0.5: {stealing:.1}, against {once:.1} when asking once")
+        })
     },
 };
 
@@ -219,10 +216,9 @@ const HETEROGENEOUS: Entry = Entry {
     file: "crates/policy/src/balance/sim/run.rs",
     next: "multivac schedule decentralized",
     run: || {
-        let (picture, results) = balanced("decentralized", &["none", "sender", "symmetric", "stealing"])?;
-        let fair = |policy: &str| of(&results, policy, 0.4).fairness;
-        let measured =
-            format!("fairness at load 0.4: {:.2} without, {:.2} symmetric", fair("none"), fair("symmetric"));
-        Ok(Shown { picture, measured })
+        balanced("decentralized", &["none", "sender", "symmetric", "stealing"], |results| {
+            let fair = |policy| results.of(policy, 0.4).fairness;
+            format!("fairness at load 0.4: {:.2} without, {:.2} symmetric", fair("none"), fair("symmetric"))
+        })
     },
 };

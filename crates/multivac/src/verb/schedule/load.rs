@@ -23,6 +23,7 @@ examples! {
     "ready-vector"
     "space-sharing"
     "space-waste"
+    "backfill"
     "fragmentation"
     "central-list"
     "fair-shares"

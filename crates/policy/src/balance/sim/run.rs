@@ -23,8 +23,6 @@ struct Job {
 
 struct Node {
     queue: VecDeque<Job>,
-    /// When the running job ends; `u64::MAX` without one.
-    done: u64,
     /// Time owed to transfers and probes.
     owed: u64,
     /// Until when it is busy with transfers and probes.
@@ -46,6 +44,8 @@ struct Run<'a> {
     rng: Rng,
     now: u64,
     nodes: Vec<Node>,
+    /// When the running job of each node ends; `u64::MAX` without one.
+    done: Vec<u64>,
     lengths: Vec<u32>,
     due: BinaryHeap<Reverse<(u64, u64, Due)>>,
     /// Jobs between nodes, by slot; free slots are reused.
@@ -70,20 +70,14 @@ struct Run<'a> {
 pub fn run(experiment: &Experiment, policy: &Registered, load: f64, seed: u64) -> Result {
     let speeds = experiment.speeds.iter().copied().cycle().take(experiment.nodes);
     let nodes: Vec<Node> = speeds
-        .map(|speed| Node {
-            queue: VecDeque::new(),
-            done: u64::MAX,
-            owed: 0,
-            moving: 0,
-            speed,
-            asking: false,
-        })
+        .map(|speed| Node { queue: VecDeque::new(), owed: 0, moving: 0, speed, asking: false })
         .collect();
     let mut run = Run {
         experiment,
         balancer: (policy.build)(experiment.limits),
         rng: Rng::stream(seed, load.to_bits()),
         now: 0,
+        done: vec![u64::MAX; nodes.len()],
         lengths: vec![0; nodes.len()],
         idle: NodeId::new(nodes.len()).0,
         sums: vec![(0.0, 0); nodes.len()],
@@ -132,8 +126,9 @@ impl Run<'_> {
                 self.place(origin, Job { came: self.now, origin: origin.0, moves: 0, service });
                 came += 1;
                 next = self.now + self.exponential(1.0 / rate);
-                let inside: u64 = self.lengths.iter().map(|&length| u64::from(length)).sum();
-                if (inside + (self.flying.len() - self.free.len()) as u64) as f64 > bound {
+                let served = self.nodes.len() as u64 - u64::from(self.idle);
+                let flying = (self.flying.len() - self.free.len()) as u64;
+                if (served + self.waiting + flying) as f64 > bound {
                     return true;
                 }
             } else if at == done {
@@ -168,8 +163,9 @@ impl Run<'_> {
     }
 
     fn first_done(&self) -> (NodeId, u64) {
-        let (index, node) = self.nodes.iter().enumerate().min_by_key(|(_, node)| node.done).expect("a node");
-        (NodeId::new(index), node.done)
+        let done = self.done.iter().copied().min().expect("a node");
+        let index = self.done.iter().position(|&at| at == done).expect("it is one of them");
+        (NodeId::new(index), done)
     }
 
     /// Asks the balancer, and pays for its probes from the time of `at`.
@@ -188,16 +184,15 @@ impl Run<'_> {
     /// Takes time of `node` for a transfer or probes, one after the other, ahead of its jobs; until when.
     fn owe(&mut self, node: NodeId, time: u64) -> u64 {
         self.overhead += time;
-        let now = self.now;
+        let done = &mut self.done[node.index()];
         let node = &mut self.nodes[node.index()];
-        node.moving = node.moving.max(now) + time;
-        let until = node.moving;
-        if node.done == u64::MAX {
+        node.moving = node.moving.max(self.now) + time;
+        if *done == u64::MAX {
             node.owed += time
         } else {
-            node.done += time
+            *done += time
         }
-        until
+        node.moving
     }
 
     fn place(&mut self, at: NodeId, job: Job) {
@@ -243,19 +238,18 @@ impl Run<'_> {
     }
 
     fn start(&mut self, at: NodeId) {
-        let now = self.now;
         let node = &mut self.nodes[at.index()];
         let owed = core::mem::take(&mut node.owed);
         let service = node.queue.front().expect("a job to start").service;
         #[expect(clippy::cast_precision_loss, reason = "a random time")]
         let service = if node.speed == 1.0 { service } else { ticks(service as f64 / node.speed / UNIT) };
-        node.done = now + owed + service;
+        self.done[at.index()] = self.now + owed + service;
     }
 
     fn finish(&mut self, at: NodeId) {
         let node = &mut self.nodes[at.index()];
         let job = node.queue.pop_front().expect("the job that ended");
-        node.done = u64::MAX;
+        self.done[at.index()] = u64::MAX;
         self.lengths[at.index()] -= 1;
         self.book(job);
         if self.lengths[at.index()] > 0 {

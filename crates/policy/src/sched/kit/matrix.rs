@@ -11,6 +11,19 @@ use heap::vec::Vec;
 
 const NIL: u32 = u32::MAX;
 
+/// How many cells a decision lays at most: a wider gang takes several, and runs once it is laid.
+const CELLS_MAX: usize = 64;
+
+/// A gang that is being laid: it is alone in that, so its room stays.
+#[derive(Clone, Copy, Debug)]
+struct Laying {
+    group: GroupId,
+    /// Its row and first column; `None` if it is split over rows.
+    at: Option<(usize, usize)>,
+    /// Threads laid so far.
+    laid: u32,
+}
+
 /// How gangs are laid into rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Packing {
@@ -25,7 +38,7 @@ pub enum Packing {
 
 /// The matrix, the row that has the machine, and the gangs that wait for room.
 ///
-/// Invariants: a thread has at most one cell; without [`Packing::Fill`] a gang's cells are in one row; a gang that came during
+/// Invariants: a thread has at most one cell; no thread of a gang runs before all have theirs; without [`Packing::Fill`] a gang's cells are in one row; a gang that came during
 /// a slot runs from the next slot on. Rows are at most four times what the threads would need packed without gaps, plus 16;
 /// when all are taken, gangs wait first come, first served.
 #[derive(Clone, Debug)]
@@ -35,6 +48,8 @@ pub struct Matrix {
     cells: Vec<u32>,
     place: Vec<(u32, u32)>,
     free: Vec<CpuSet>,
+    /// Free cells of all rows.
+    vacant: usize,
     room: Tournament,
     buddies: Option<Buddies>,
     runnable: Vec<bool>,
@@ -42,7 +57,11 @@ pub struct Matrix {
     live: CpuSet,
     waiting: Lists,
     roster: Roster,
+    /// Of each group: the slot after which it runs, once it is laid.
     since: Vec<u64>,
+    laying: Option<Laying>,
+    /// Whether there may be more to lay than the last decision did.
+    behind: bool,
     row: usize,
     slot: u64,
 }
@@ -65,6 +84,7 @@ impl Matrix {
             cells: vec![NIL; rows * columns],
             place: vec![(NIL, NIL); threads],
             free: vec![CpuSet::full(columns); rows],
+            vacant: rows * columns,
             room: Tournament::new(rows, CpuId::new(room).0),
             buddies,
             runnable: vec![false; threads],
@@ -72,7 +92,9 @@ impl Matrix {
             live: CpuSet::new(rows),
             waiting: Lists::new(1, threads),
             roster: Roster::new(setup.groups.len()),
-            since: vec![0; threads],
+            since: vec![u64::MAX; setup.groups.len()],
+            laying: None,
+            behind: false,
             row: rows - 1,
             slot: 0,
         })
@@ -113,6 +135,7 @@ impl Matrix {
         let (row, column) = (row as usize, column as usize);
         self.cells[row * self.columns + column] = NIL;
         self.free[row].insert(column);
+        self.vacant += 1;
         if let Some(buddies) = &mut self.buddies {
             buddies.free(row, column);
         }
@@ -128,9 +151,18 @@ impl Matrix {
 
     /// The thread whose turn it is on `cpu`, if it can run.
     #[must_use]
-    pub fn here(&self, cpu: CpuId) -> Option<ThreadId> {
+    pub fn here(&self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
         let thread = self.cell(self.row, cpu)?;
-        (self.runnable[thread.index()] && self.since[thread.index()] < self.slot).then_some(thread)
+        let since = self.since[machine.threads[thread.index()].group.index()];
+        (self.runnable[thread.index()] && since < self.slot).then_some(thread)
+    }
+
+    /// The same, when `cpu` asks: goes on with gangs that are to be laid.
+    pub fn next(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
+        if self.behind {
+            self.admit(machine);
+        }
+        self.here(machine, cpu)
     }
 
     /// The column of `thread`, once it has a cell.
@@ -175,52 +207,57 @@ impl Matrix {
         }
     }
 
-    /// Lays waiting gangs, the oldest first, until one finds no room.
+    /// Lays waiting gangs, the oldest first, until one finds no room or enough has been done for one decision.
     fn admit(&mut self, machine: &Machine) {
-        while let Some(first) = self.waiting.first(0) {
-            if !self.lay(machine, machine.threads[first.index()].group) {
-                return;
+        self.behind = false;
+        for _ in 0..CELLS_MAX {
+            if self.laying.is_none() {
+                let Some(first) = self.waiting.first(0) else { return };
+                let group = machine.threads[first.index()].group;
+                let Some(at) = self.find_room(machine.groups[group.index()].width) else { return };
+                self.waiting.remove(0, first);
+                self.laying = Some(Laying { group, at, laid: 0 });
             }
-            self.waiting.remove(0, first);
+            self.lay(machine);
         }
+        self.behind = true;
     }
 
-    fn lay(&mut self, machine: &Machine, group: GroupId) -> bool {
-        let members = machine.groups[group.index()];
-        let width = members.width;
+    /// Where a gang can be laid: in which row from which column on, or, split over rows, anywhere.
+    fn find_room(&self, width: u32) -> Option<Option<(usize, usize)>> {
         if width as usize > self.columns {
-            return self.split(members.first, width);
+            return (self.vacant >= width as usize).then_some(None);
         }
         let size = if self.buddies.is_some() { width.next_power_of_two() } else { width };
-        let Some(row) = self.room.first_at_least(size) else { return false };
+        let row = self.room.first_at_least(size)?;
         let from = self.buddies.as_ref().and_then(|buddies| buddies.find(row, size)).unwrap_or(0);
-        for rank in 0..width {
-            let column = self.free[row].at_or_after(from).expect("the row has room");
-            self.set(row, column, ThreadId(members.first.0 + rank));
-        }
-        self.measure(row);
-        true
+        Some(Some((row, from)))
     }
 
-    /// Fills free cells from the first row on with a gang that is wider than a row.
-    fn split(&mut self, first: ThreadId, width: u32) -> bool {
-        if self.free.iter().map(CpuSet::len).sum::<usize>() < width as usize {
-            return false;
-        }
-        for rank in 0..width {
-            let row = self.room.first_at_least(1).expect("counted above");
-            let column = self.free[row].first().expect("the row has room");
-            self.set(row, column, ThreadId(first.0 + rank));
+    /// Gives the next thread of the gang that is being laid its cell; with its last, the gang may run from the next slot on.
+    fn lay(&mut self, machine: &Machine) {
+        let Some(mut laying) = self.laying else { return };
+        let members = machine.groups[laying.group.index()];
+        let (row, from) =
+            laying.at.unwrap_or_else(|| (self.room.first_at_least(1).expect("counted before"), 0));
+        let column = self.free[row].at_or_after(from).expect("the row has room");
+        self.set(row, column, ThreadId(members.first.0 + laying.laid));
+        laying.laid += 1;
+        let done = laying.laid == members.width;
+        if done || laying.at.is_none() {
             self.measure(row);
         }
-        true
+        if done {
+            self.since[laying.group.index()] = self.slot;
+        }
+        self.laying = (!done).then_some(laying);
     }
 
     fn set(&mut self, row: usize, column: usize, thread: ThreadId) {
         self.cells[row * self.columns + column] = thread.0;
         self.place[thread.index()] = (CpuId::new(row).0, CpuId::new(column).0);
-        self.since[thread.index()] = self.slot;
         self.free[row].remove(column);
+        self.vacant -= 1;
         if let Some(buddies) = &mut self.buddies {
             buddies.take(row, column);
         }

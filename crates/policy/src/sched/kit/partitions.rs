@@ -1,8 +1,8 @@
 //! Space sharing: which CPUs are free, whose the others are, and which groups wait, in the order they came.
 
-use super::{CpuSet, Roster, Tournament};
-use crate::sched::{Arrival, Left, Machine, Refusal, Setup};
-use crate::unit::{CpuId, GroupId, ThreadId};
+use super::{CpuSet, Ends, Roster, Tournament};
+use crate::sched::{Arrival, Group, Left, Machine, Refusal, Setup};
+use crate::unit::{CpuId, GroupId, Ns, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
 
@@ -22,6 +22,31 @@ pub struct Partitions {
     roster: Roster,
     queue: Vec<GroupId>,
     narrowness: Tournament,
+    ends: Ends,
+}
+
+/// What backfilling must leave alone: CPUs for the group at the head from `at` on.
+///
+/// Source: Lifka, "The ANL/IBM SP scheduling system", JSSPP 1995 (EASY: only the head has a reservation).
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation {
+    /// When the head can start, if estimates hold.
+    pub at: Ns,
+    /// How many CPUs will be free then beside the head's.
+    pub spare: u32,
+}
+
+impl Reservation {
+    /// Whether `group` may start now; if it will still run at the head's start, it takes of what is spare.
+    pub fn spares(&mut self, machine: &Machine, group: GroupId) -> bool {
+        let Group { width, estimate, .. } = machine.groups[group.index()];
+        if machine.now + estimate <= self.at && estimate < Ns::MAX {
+            return true;
+        }
+        let fits = width <= self.spare;
+        self.spare -= if fits { width } else { 0 };
+        fits
+    }
 }
 
 impl Partitions {
@@ -44,6 +69,7 @@ impl Partitions {
             roster: Roster::new(groups),
             queue: Vec::with_capacity(groups),
             narrowness: Tournament::new(groups.max(1), 0),
+            ends: Ends::new(groups),
         })
     }
 
@@ -66,6 +92,7 @@ impl Partitions {
             return;
         }
         let Some(group) = self.roster.end(machine, thread) else { return };
+        self.ends.remove(group);
         let mut held = self.first_held[group.index()].take();
         while let Some(cpu) = held {
             self.free.insert(cpu.index());
@@ -93,6 +120,29 @@ impl Partitions {
         self.narrowness.first_at_least(u32::MAX - room).filter(|&place| self.narrowness.get(place) > 0)
     }
 
+    /// The next place in the queue after `place` of a group that fits now.
+    #[must_use]
+    pub fn fitting_after(&self, place: usize) -> Option<usize> {
+        let room = CpuId::new(self.free.len()).0;
+        self.narrowness.next_at_least(place + 1, (u32::MAX - room).max(1))
+    }
+
+    /// The group at `place` of the queue.
+    #[must_use]
+    pub fn waiting(&self, place: usize) -> GroupId {
+        self.queue[place]
+    }
+
+    /// When the group at the head, which does not fit now, will by the estimates of those that run.
+    #[must_use]
+    pub fn reservation(&self, machine: &Machine) -> Option<Reservation> {
+        let width = machine.groups[self.queue[self.head()?].index()].width as usize;
+        let missing = width.next_multiple_of(self.granule).checked_sub(self.free.len())?;
+        let (end, spare) = self.ends.when_free(CpuId::new(missing).0)?;
+        // Whoever runs longer than estimated may end at any time.
+        Some(Reservation { at: end.max(machine.now), spare })
+    }
+
     /// Gives the group at `place` of the queue its CPUs, all or none, and asks for them to be woken.
     pub fn start(&mut self, machine: &Machine, place: usize, kick: &mut CpuSet) -> bool {
         let group = self.queue[place];
@@ -102,6 +152,7 @@ impl Partitions {
             return false;
         }
         self.narrowness.set(place, 0);
+        self.ends.insert(group, machine.now + members.estimate, CpuId::new(size).0);
         for rank in 0..size {
             let cpu = CpuId::new(self.free.first().expect("counted above"));
             self.free.remove(cpu.index());

@@ -1,7 +1,7 @@
 //! Generated workloads: Poisson arrivals, fork-join, bag of tasks, mixed.
 
 use super::ConfigError;
-use super::build::{Builder, mean_ns};
+use super::build::Builder;
 use super::spec::{Generate, Source};
 use crate::rng::Rng;
 use crate::sim::{Dist, Op, Program, SyncRef};
@@ -116,4 +116,9 @@ fn scaled(dist: Dist, by: f64) -> Dist {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; the cast saturates")]
 fn ns(value: f64) -> Ns {
     Ns(value.round() as u64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn mean_ns(dist: Dist) -> f64 {
+    dist.mean().0 as f64
 }

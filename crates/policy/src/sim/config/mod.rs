@@ -5,7 +5,10 @@
 
 mod build;
 mod generate;
+mod limits;
 mod nodes;
+mod options;
+mod program;
 mod spec;
 mod value;
 
@@ -51,6 +54,16 @@ impl ConfigError {
             unknown: Some((word.to_owned(), known)),
         }
     }
+}
+
+type Checked<T> = Result<T, ConfigError>;
+
+/// Reads a scenario with its variables as the text sets them: what `multivac schedule` does before it runs anything.
+///
+/// Errors: the first mistake, with its place.
+pub fn parse(text: &str) -> Result<Scenario, ConfigError> {
+    let document = Document::new(text, &[]).map_err(|error| error.0)?;
+    document.scenario().map_err(|error| error.0)
 }
 
 /// A scenario file's text with its variables.

@@ -135,6 +135,7 @@ pub(super) struct Group {
     pub(super) threads: Option<Spanned<usize>>,
     pub(super) count: Option<Spanned<usize>>,
     pub(super) arrive: Option<Time>,
+    pub(super) estimate: Option<Time>,
     pub(super) between: Option<Times>,
     pub(super) priority: Option<Spanned<u8>>,
     pub(super) weight: Option<Spanned<u32>>,
