@@ -5,8 +5,8 @@
 //! the node's business. Two engines given the same node leave it in the same state.
 //!
 //! An engine caches code and translations outside the node. What it must drop it learns from [`crate::ram::Ram`]:
-//! `mapping_generation` (translations), `watch_generation` (permissions to store without a look at the marks)
-//! and `take_stale_code` (pages stored over); stores by devices and by loaders count like those of harts.
+//! `changes_since` (translations, and permissions to store without a look at the marks) and `take_stale_code`
+//! (pages stored over); stores by devices and by loaders count like those of harts.
 
 use crate::core::Core;
 use crate::ram::Ram;

@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod bus;
+pub mod changes;
 pub mod clock;
 pub mod core;
 pub mod csr;
@@ -16,6 +17,7 @@ pub mod interp;
 pub mod interrupt;
 pub mod lines;
 pub mod load;
+mod marks;
 pub mod mmu;
 pub mod node;
 pub mod privilege;

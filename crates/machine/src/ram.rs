@@ -1,18 +1,20 @@
 //! The node's main memory, and the marks that keep caches of it honest.
 //!
 //! Every engine caches what it read: decoded code, and translations derived from page tables. So each page
-//! carries two marks, [`Mark::CODE`] and [`Mark::TABLE`]. A store to a marked page, by a hart or by DMA, goes
-//! through [`Ram::write`], which notes what the engines must drop:
+//! carries two marks, for code and for tables. A store to a marked page, by a hart or by DMA, goes through
+//! [`Ram::write`], which notes what the engines must drop:
 //! - code: the page is queued in [`Ram::take_stale_code`] and its mark cleared;
-//! - tables: a store over a valid page-table entry advances [`Ram::mapping_generation`], which clears all
-//!   table marks at once (nothing derived from any table is in a cache of the new generation). A store that
-//!   leaves the entry as it is, or only sets A or D of a leaf, does not: a translation is derived only from a
-//!   leaf with A set, and carries the permission to store only when D was set, so it stays true.
+//! - tables: a store over a valid page-table entry goes into the log of [`crate::changes`]. A store that leaves
+//!   the entry as it is, or only sets A or D of a leaf, does not: a translation is derived only from a leaf with
+//!   A set, and carries the permission to store only when D was set, so it stays true.
 //!
-//! Invariant: marks and generations are not simulated state; they are in no digest and no snapshot.
+//! Invariant: marks and the log are not simulated state; they are in no digest and no snapshot.
 
 pub mod image;
 
+use crate::changes::{Change, Owner};
+use crate::marks::Marks;
+use isa::pte::Pte;
 use memmap2::MmapMut;
 
 /// Where main memory begins in the physical address space.
@@ -22,30 +24,13 @@ pub const PAGE_BYTES: u64 = 4096;
 /// Address bits within a base page.
 pub const PAGE_SHIFT: u32 = 12;
 
-/// Bits of a page-table entry: V; any of R, W, X; A and D.
-const VALID: u64 = 1;
-const LEAF: u64 = 0xe;
-const ACCESSED_DIRTY: u64 = 0xc0;
-
-/// Why a page's stores take the slow path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Mark {
-    /// Some engine holds decoded instructions of the page.
-    code: bool,
-    /// The mapping generation in which a walk last read the page; 0 is never.
-    table: u32,
-}
-
 /// Main memory.
 ///
 /// Invariant: its length is a multiple of [`PAGE_BYTES`], and every access is checked against it.
 #[derive(Debug)]
 pub struct Ram {
     bytes: MmapMut,
-    marks: Vec<Mark>,
-    generation: u32,
-    watch_generation: u64,
-    stale_code: Vec<u32>,
+    marks: Marks,
     watched: Option<u64>,
 }
 
@@ -62,8 +47,8 @@ impl Ram {
 
     /// Memory in a mapping of whole pages.
     fn around(bytes: MmapMut) -> Ram {
-        let marks = vec![Mark::default(); bytes.len() >> PAGE_SHIFT];
-        Ram { bytes, marks, generation: 1, watch_generation: 0, stale_code: Vec::new(), watched: None }
+        let marks = Marks::new(bytes.len() >> PAGE_SHIFT);
+        Ram { bytes, marks, watched: None }
     }
 
     /// Size in bytes.
@@ -110,14 +95,9 @@ impl Ram {
         let first = range.start >> PAGE_SHIFT;
         let last = range.end.saturating_sub(1).max(range.start) >> PAGE_SHIFT;
         for page in first..=last.min(self.marks.len().saturating_sub(1)) {
-            let mark = self.marks[page];
-            if mark.code {
-                self.marks[page].code = false;
-                self.stale_code.push(u32::try_from(page).unwrap_or(u32::MAX));
-                self.watch_generation += 1;
-            }
-            if mark.table == self.generation && self.takes_from_entry(&range, page, data) {
-                self.drop_translations();
+            self.marks.touch_code(page);
+            if self.marks.is_table(page) {
+                self.note_entries(&range, page, data);
             }
         }
         self.bytes[range].copy_from_slice(data);
@@ -148,16 +128,13 @@ impl Ram {
 
     /// Whether stores to the page of `pa` must go through [`Ram::write`].
     pub fn is_marked(&self, pa: u64) -> bool {
-        self.page_of(pa).is_none_or(|page| {
-            let mark = self.marks[page];
-            mark.code || mark.table == self.generation || self.is_watched(pa)
-        })
+        self.page_of(pa).is_none_or(|page| self.marks.is_marked(page) || self.is_watched(pa))
     }
 
     /// Watches the page of `pa`: the engine leaves for the run loop after each store to it.
     pub fn watch(&mut self, pa: u64) {
         self.watched = Some(pa >> PAGE_SHIFT);
-        self.watch_generation += 1;
+        self.marks.log.push_all();
     }
 
     /// Whether `pa` lies in the watched page.
@@ -165,52 +142,50 @@ impl Ram {
         self.watched == Some(pa >> PAGE_SHIFT)
     }
 
-    /// Marks the page of `pa` as holding decoded code; true when it was not marked before (engines then drop
-    /// the write permissions that they cached).
+    /// Marks the page of `pa` as holding decoded code; true when it was not marked before.
     pub fn mark_code(&mut self, pa: u64) -> bool {
-        let Some(page) = self.page_of(pa) else { return false };
-        let fresh = !self.marks[page].code;
-        self.marks[page].code = true;
-        self.watch_generation += u64::from(fresh);
-        fresh
+        self.page_of(pa).is_some_and(|page| self.marks.mark_code(page))
     }
 
-    /// Marks the page of `pa` as read by a page-table walk.
-    pub fn mark_table(&mut self, pa: u64) {
-        let Some(page) = self.page_of(pa) else { return };
-        if self.marks[page].table != self.generation {
-            self.marks[page].table = self.generation;
-            self.watch_generation += 1;
+    /// Marks the page of `pa` as read by a page-table walk, its entries being where `owner` says.
+    pub fn mark_table(&mut self, pa: u64, owner: Owner) {
+        if let Some(page) = self.page_of(pa) {
+            self.marks.mark_table(page, owner);
         }
     }
 
-    /// Advances whenever a translation that some engine cached may no longer be what a walk would find.
-    pub fn mapping_generation(&self) -> u32 {
-        self.generation
+    /// Notes that a cache lets stores to the page of `pa`, which is not marked, pass under virtual address `va`.
+    pub fn note_writer(&mut self, pa: u64, va: u64) {
+        if let Some(page) = self.page_of(pa) {
+            self.marks.note_writer(page, va);
+        }
     }
 
-    /// Advances whenever a page gains a mark or code goes stale: cached permissions to store are then void.
-    pub fn watch_generation(&self) -> u64 {
-        self.watch_generation
+    /// How many changes there were that concern caches of translations; never 0.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.marks.log.count()
+    }
+
+    /// The changes after the first `seen`; `None` when a cache that far behind must drop everything.
+    pub fn changes_since(&self, seen: u64) -> Option<impl Iterator<Item = Change> + '_> {
+        self.marks.log.since(seen)
     }
 
     /// Declares every cached translation void.
     pub fn drop_translations(&mut self) {
-        if self.generation == u32::MAX {
-            self.marks.iter_mut().for_each(|mark| mark.table = 0);
-            self.generation = 0;
-        }
-        self.generation += 1;
+        self.marks.drop_all();
     }
 
     /// The pages (indices from [`RAM_BASE`]) whose decoded code was stored over since the last call.
     pub fn take_stale_code(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.stale_code)
+        std::mem::take(&mut self.marks.stale_code)
     }
 
     /// Whether [`Ram::take_stale_code`] has something to give.
+    #[inline]
     pub fn has_stale_code(&self) -> bool {
-        !self.stale_code.is_empty()
+        !self.marks.stale_code.is_empty()
     }
 
     /// Where memory begins in the host's address space; it stays there as long as this value lives.
@@ -246,12 +221,12 @@ impl Ram {
         (end <= self.bytes.len()).then_some(start..end)
     }
 
-    /// Whether a store of `data` to `range` changes, within `page`, a page-table entry that is valid now, other
+    /// Notes the entries within `page` that are valid now and that a store of `data` to `range` changes, other
     /// than by setting A or D of a leaf.
-    fn takes_from_entry(&self, range: &std::ops::Range<usize>, page: usize, data: &[u8]) -> bool {
+    fn note_entries(&mut self, range: &std::ops::Range<usize>, page: usize, data: &[u8]) {
         let first = range.start.max(page << PAGE_SHIFT) & !7;
         let last = range.end.min((page + 1) << PAGE_SHIFT);
-        (first..last).step_by(8).any(|at| {
+        for at in (first..last).step_by(8) {
             let old: [u8; 8] = self.read_at(at);
             let mut new = old;
             for (byte, place) in new.iter_mut().zip(at..) {
@@ -260,10 +235,12 @@ impl Ram {
                 }
             }
             let (old, new) = (u64::from_le_bytes(old), u64::from_le_bytes(new));
-            let leaf = old & LEAF != 0;
-            let gained = if leaf { ACCESSED_DIRTY & new } else { 0 };
-            old & VALID != 0 && old | gained != new
-        })
+            let gained = if Pte(old).is_leaf() { (Pte::A | Pte::D) & new } else { 0 };
+            if Pte(old).is_valid() && old | gained != new {
+                let child = self.page_of(Pte(old).ppn() << PAGE_SHIFT);
+                self.marks.entry_changed(page, (at as u64 & (PAGE_BYTES - 1)) / 8, old, child);
+            }
+        }
     }
 }
 
@@ -299,28 +276,63 @@ mod tests {
         for (entry, at) in entries.iter().zip((RAM_BASE..).step_by(8)) {
             ram.write(at, &entry.to_le_bytes()).unwrap();
         }
-        ram.mark_table(RAM_BASE);
-        let before = ram.mapping_generation();
+        let owner = Owner::new(0x40_0000, 12, 39);
+        ram.mark_table(RAM_BASE, owner);
+        let before = ram.changes();
         assert!(ram.update_table_entry(RAM_BASE, 0x1f, 0xdf));
         assert!(!ram.update_table_entry(RAM_BASE, 0x1f, 0xdf), "it is another entry now");
         ram.write(RAM_BASE + 16, &[0xdf]).unwrap();
-        assert_eq!(ram.mapping_generation(), before);
+        assert_eq!(ram.changes(), before);
         ram.write(RAM_BASE + 8, &[0x41]).unwrap();
-        assert_eq!(ram.mapping_generation(), before + 1, "A is reserved in a pointer to a table");
-        ram.mark_table(RAM_BASE);
+        assert_eq!(ram.changes(), before + 1, "A is reserved in a pointer to a table");
         ram.write(RAM_BASE + 16, &[0x9f]).unwrap();
-        assert_eq!(ram.mapping_generation(), before + 2, "clearing A takes something away");
+        assert_eq!(ram.changes(), before + 2, "clearing A takes something away");
+        let changes: Vec<_> = ram.changes_since(before).unwrap().collect();
+        let unmapped = |va| Change::Unmapped { va, shift: 12 };
+        assert_eq!(changes, [unmapped(0x40_1000), unmapped(0x40_2000)]);
     }
 
     #[test]
     fn only_a_store_over_a_valid_entry_drops_translations() {
         let mut ram = Ram::new(8192).unwrap();
-        let before = ram.mapping_generation();
-        ram.mark_table(RAM_BASE);
+        ram.mark_table(RAM_BASE, Owner::new(0, 12, 39));
+        ram.mark_table(RAM_BASE, Owner::new(1 << 21, 12, 39));
+        let before = ram.changes();
         ram.write(RAM_BASE + 8, &1u64.to_le_bytes()).unwrap();
-        assert_eq!(ram.mapping_generation(), before);
+        assert_eq!(ram.changes(), before);
         ram.write(RAM_BASE + 12, &[9]).unwrap();
-        assert_eq!(ram.mapping_generation(), before + 1);
+        assert!(ram.changes_since(before).is_none(), "the table is in two places");
         assert!(!ram.is_marked(RAM_BASE));
+    }
+
+    #[test]
+    fn a_table_is_free_when_the_pointer_to_it_goes() {
+        let mut ram = Ram::new(3 * 4096).unwrap();
+        let pointer = Pte::V | (RAM_BASE + 4096) >> 12 << 10;
+        ram.write(RAM_BASE, &pointer.to_le_bytes()).unwrap();
+        ram.mark_table(RAM_BASE, Owner::new(0, 21, 39));
+        ram.mark_table(RAM_BASE + 4096, Owner::new(0, 12, 39));
+        let before = ram.changes();
+        ram.write(RAM_BASE, &[0; 8]).unwrap();
+        let changes: Vec<_> = ram.changes_since(before).unwrap().collect();
+        assert_eq!(changes, [Change::Unmapped { va: 0, shift: 21 }]);
+        assert!(ram.is_marked(RAM_BASE) && !ram.is_marked(RAM_BASE + 4096));
+    }
+
+    #[test]
+    fn a_page_that_gains_a_mark_is_withdrawn_where_it_is_written() {
+        let mut ram = Ram::new(3 * 4096).unwrap();
+        let before = ram.changes();
+        ram.mark_code(RAM_BASE);
+        assert_eq!(ram.changes(), before, "nobody stores there");
+        ram.note_writer(RAM_BASE + 4096, 0x1_2345_6000);
+        ram.mark_code(RAM_BASE + 4096);
+        let change = Change::Watched { page: 1, low_vpn: Some(0x3456 | 0x2000) };
+        assert_eq!(ram.changes_since(before).unwrap().collect::<Vec<_>>(), [change]);
+        ram.note_writer(RAM_BASE + 8192, 0x1000);
+        ram.note_writer(RAM_BASE + 8192, 0x2000);
+        ram.mark_table(RAM_BASE + 8192, Owner::MANY);
+        let change = Change::Watched { page: 2, low_vpn: None };
+        assert_eq!(ram.changes_since(before + 1).unwrap().collect::<Vec<_>>(), [change]);
     }
 }

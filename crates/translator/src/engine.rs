@@ -229,8 +229,7 @@ impl Spaces {
             self.all[self.current].used = self.uses;
         }
         let space = &mut self.all[self.current];
-        let ram = &core.bus.ram;
-        space.refresh(ram.mapping_generation(), ram.watch_generation(), parts.store.generation());
+        space.refresh(&core.bus.ram, parts.store.generation());
         space.refresh_float(core.hart);
         space
     }
@@ -277,8 +276,7 @@ impl Parts {
             }
         };
         // What translating marked voids permissions to store, and what it cleared voids the jump cache.
-        let ram = &core.bus.ram;
-        space.refresh(ram.mapping_generation(), ram.watch_generation(), self.store.generation());
+        space.refresh(&core.bus.ram, self.store.generation());
         let entry = self.store.block(id).entry;
         space.enter_jump(pc, entry);
         // A slot means nothing any more once the cache was cleared.

@@ -40,13 +40,19 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
     core.hart.retired = run.retired.wrapping_add(spent);
     parts.counters.fallbacks += 1;
     let address = memory_address(core, &inst);
+    let changes = core.bus.ram.changes();
     match parts.interpreter.step(core, &inst) {
-        // A walk that set an A bit in a page of code has changed code.
-        Stepped::Next if core.bus.ram.has_stale_code() => 1,
+        // A walk that set an A bit in a page of code has changed code, and one that met new tables may have
+        // withdrawn a permission to store that the block relies on.
+        Stepped::Next if core.bus.ram.has_stale_code() || core.bus.ram.changes() != changes => {
+            if let Some(va) = address {
+                space.refresh(&core.bus.ram, parts.store.generation());
+                parts.keep_page(core, space, va);
+            }
+            1
+        }
         Stepped::Next => {
             space.refresh_float(core.hart);
-            let watch = core.bus.ram.watch_generation();
-            space.refresh(core.bus.ram.mapping_generation(), watch, parts.store.generation());
             if let Some(va) = address {
                 parts.keep_page(core, space, va);
             }
@@ -119,6 +125,7 @@ impl Parts {
             space.enter_read(va, base + offset);
         }
         if let Some(offset) = self.interpreter.cached(core.hart.id, Kind::Write, va) {
+            core.bus.ram.note_writer(RAM_BASE + offset, va);
             space.enter_write(va, base + offset);
         }
     }

@@ -4,14 +4,16 @@
 //! `r15`. Nothing here is simulated state.
 
 use crate::runtime::Run;
+use machine::changes::Change;
 use machine::csr::status;
 use machine::hart::Hart;
 use machine::interp::Context;
+use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
 
 /// Entries of the TLB for loads, and of the one for stores; direct-mapped by page number.
-pub(crate) const TLB_ENTRIES: usize = 512;
+pub(crate) const TLB_ENTRIES: usize = 1024;
 /// Entries of the jump cache; direct-mapped by half-word address.
-pub(crate) const JUMP_ENTRIES: usize = 1024;
+pub(crate) const JUMP_ENTRIES: usize = 4096;
 
 /// A cached page: an access at `va` with `va & !0xfff == page` goes to host address `va + addend`.
 #[derive(Clone, Copy)]
@@ -60,9 +62,11 @@ pub(crate) struct Space {
     context: Context,
     /// When it was last selected.
     pub(crate) used: u64,
-    seen_mapping: u32,
-    pub(crate) seen_watch: u64,
+    /// [`Ram::changes`] when last looked at; 0 when it serves no context.
+    seen: u64,
     seen_code: u64,
+    /// A bit for each page number, modulo their number, that the jump cache may hold a block of.
+    jump_pages: [u64; 8],
 }
 
 impl Space {
@@ -80,37 +84,83 @@ impl Space {
             jumps: [NO_BLOCK; JUMP_ENTRIES],
             context: Context::default(),
             used: 0,
-            seen_mapping: 0,
-            seen_watch: 0,
+            seen: 0,
             seen_code: 0,
+            jump_pages: [0; 8],
         })
     }
 
     /// Whether it serves `context`.
     pub(crate) fn serves(&self, context: &Context) -> bool {
-        self.seen_mapping != 0 && self.context == *context
+        self.seen != 0 && self.context == *context
     }
 
     /// Takes over `context`, forgetting what it held.
     pub(crate) fn take(&mut self, context: Context) {
         self.context = context;
-        self.seen_mapping = 0;
+        self.seen = 0;
     }
 
-    /// Forgets what went stale: `mapping` and `watch` are memory's generations, `code` the block store's.
-    pub(crate) fn refresh(&mut self, mapping: u32, watch: u64, code: u64) {
-        if self.seen_mapping != mapping {
-            self.seen_mapping = mapping;
-            self.read = [NO_PAGE; TLB_ENTRIES];
-            self.write = [NO_PAGE; TLB_ENTRIES];
-            self.jumps = [NO_BLOCK; JUMP_ENTRIES];
-        }
-        if self.seen_watch != watch {
-            self.seen_watch = watch;
-            self.write = [NO_PAGE; TLB_ENTRIES];
+    /// Forgets what went stale: by what happened in memory, or because `code`, the block store's generation, moved.
+    #[inline]
+    pub(crate) fn refresh(&mut self, ram: &Ram, code: u64) {
+        if self.seen != ram.changes() {
+            self.drop_changed(ram);
         }
         if self.seen_code != code {
             self.seen_code = code;
+            self.clear_jumps();
+        }
+    }
+
+    #[cold]
+    fn drop_changed(&mut self, ram: &Ram) {
+        let seen = std::mem::replace(&mut self.seen, ram.changes());
+        let Some(changes) = ram.changes_since(seen) else {
+            self.read = [NO_PAGE; TLB_ENTRIES];
+            self.write = [NO_PAGE; TLB_ENTRIES];
+            return self.clear_jumps();
+        };
+        for change in changes {
+            match change {
+                Change::Unmapped { va, shift } => self.unmap(va, shift),
+                Change::Watched { page, low_vpn: Some(low) } => {
+                    let index = tlb_index(u64::from(low) << PAGE_SHIFT);
+                    self.withdraw(page, index..index + 1);
+                }
+                Change::Watched { page, low_vpn: None } => self.withdraw(page, 0..TLB_ENTRIES),
+            }
+        }
+    }
+
+    fn unmap(&mut self, va: u64, shift: u32) {
+        let all = if shift == PAGE_SHIFT { tlb_index(va)..tlb_index(va) + 1 } else { 0..TLB_ENTRIES };
+        for entries in [&mut self.read, &mut self.write] {
+            for entry in &mut entries[all.clone()] {
+                if entry.page >> shift == va >> shift {
+                    *entry = NO_PAGE;
+                }
+            }
+        }
+        let (word, bit) = jump_page(va);
+        if shift != PAGE_SHIFT || self.jump_pages[word] & bit != 0 {
+            self.clear_jumps();
+        }
+    }
+
+    /// Drops the permission to store to page `page` of memory from the entries `among`.
+    fn withdraw(&mut self, page: u32, among: std::ops::Range<usize>) {
+        let physical = RAM_BASE + (u64::from(page) << PAGE_SHIFT);
+        for entry in &mut self.write[among] {
+            if entry.page.wrapping_add(entry.addend).wrapping_add(self.host_to_physical) == physical {
+                *entry = NO_PAGE;
+            }
+        }
+    }
+
+    fn clear_jumps(&mut self) {
+        if self.jump_pages != [0; 8] {
+            self.jump_pages = [0; 8];
             self.jumps = [NO_BLOCK; JUMP_ENTRIES];
         }
     }
@@ -155,6 +205,8 @@ impl Space {
     /// Enters a block into the jump cache.
     pub(crate) fn enter_jump(&mut self, va: u64, code: u64) {
         self.jumps[jump_index(va)] = JumpEntry { va, code };
+        let (word, bit) = jump_page(va);
+        self.jump_pages[word] |= bit;
     }
 }
 
@@ -162,6 +214,13 @@ fn tlb_index(va: u64) -> usize {
     (va >> 12) as usize & (TLB_ENTRIES - 1)
 }
 
-fn jump_index(va: u64) -> usize {
+/// Where in the jump cache a block at `va` stands.
+pub(crate) fn jump_index(va: u64) -> usize {
     (va >> 1) as usize & (JUMP_ENTRIES - 1)
+}
+
+/// The word and bit of [`Space::jump_pages`] for the page of `va`.
+fn jump_page(va: u64) -> (usize, u64) {
+    let page = va >> PAGE_SHIFT;
+    ((page >> 6) as usize & 7, 1 << (page & 63))
 }

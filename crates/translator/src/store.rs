@@ -7,6 +7,7 @@
 
 use isa::Inst;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// An instruction that translated code may hand to the interpreter.
 #[derive(Clone, Copy)]
@@ -43,10 +44,29 @@ impl Block {
     }
 }
 
+/// A quick hash of addresses; a guest that makes them collide slows down itself alone.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
 /// Blocks, links and sites.
 pub(crate) struct Store {
-    by_place: HashMap<(u64, u64), usize>,
-    by_page: HashMap<u64, Vec<usize>>,
+    by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
+    by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
     blocks: Vec<Block>,
     sites: Vec<Site>,
     slots: Box<[u64]>,
@@ -62,8 +82,8 @@ const SITES_MAX: usize = 1 << 18;
 impl Store {
     pub(crate) fn new() -> Store {
         Store {
-            by_place: HashMap::new(),
-            by_page: HashMap::new(),
+            by_place: HashMap::default(),
+            by_page: HashMap::default(),
             blocks: Vec::new(),
             sites: Vec::new(),
             slots: vec![0; SLOTS_MAX].into_boxed_slice(),

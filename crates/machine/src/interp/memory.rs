@@ -267,7 +267,7 @@ impl Cpu<'_> {
         } else {
             mmu::translate(&env, &mut self.bus.ram, &request)
         };
-        self.void_stores_if_marked();
+        self.tlb.catch_up(&self.bus.ram);
         if self.bus.ram.has_stale_code() && self.stop == Stop::No {
             // The walk has set A or D in a page that holds code too.
             self.stop = Stop::Refetch;
@@ -287,18 +287,10 @@ impl Cpu<'_> {
             Access::Fetch => self.tlb.enter(Kind::Fetch, va, offset),
             Access::Load => self.tlb.enter(Kind::Read, va, offset),
             Access::Store if !self.bus.ram.is_marked(translation.pa) => {
+                self.bus.ram.note_writer(translation.pa, va);
                 self.tlb.enter(Kind::Write, va, offset);
             }
             Access::Store | Access::Manage => {}
-        }
-    }
-
-    /// Drops the cached permissions to store if some page gained a mark.
-    fn void_stores_if_marked(&mut self) {
-        let watch = self.bus.ram.watch_generation();
-        if self.tlb.seen.1 != watch {
-            self.tlb.seen.1 = watch;
-            self.tlb.void(Kind::Write);
         }
     }
 
@@ -310,12 +302,7 @@ impl Cpu<'_> {
                 blocks.remove_page(page);
             }
         }
-        let mapping = self.bus.ram.mapping_generation();
-        if self.tlb.seen.0 != mapping {
-            self.tlb.seen.0 = mapping;
-            [Kind::Read, Kind::Write, Kind::Fetch].into_iter().for_each(|kind| self.tlb.void(kind));
-        }
-        self.void_stores_if_marked();
+        self.tlb.catch_up(&self.bus.ram);
         self.tlb.select(self.hart);
     }
 
@@ -350,7 +337,7 @@ impl Cpu<'_> {
             return Ok(None);
         };
         let found = blocks.look(offset).or_else(|| blocks.decode(offset, &mut self.bus.ram));
-        self.void_stores_if_marked();
+        self.tlb.catch_up(&self.bus.ram);
         if found.is_none() {
             self.execute_alone(pc)?;
         }

@@ -5,8 +5,10 @@
 //! watched ([`crate::ram`]), so entries never need the guest's fences to be right.
 
 use crate::csr::status;
+use crate::changes::Change;
 use crate::hart::Hart;
 use crate::privilege::Privilege;
+use crate::ram::{PAGE_SHIFT, Ram};
 
 /// Entries of a set for one kind of access; direct-mapped by page number.
 const ENTRIES: usize = 256;
@@ -76,6 +78,8 @@ pub enum Kind {
     Fetch = 2,
 }
 
+const KINDS: [Kind; 3] = [Kind::Read, Kind::Write, Kind::Fetch];
+
 struct Set {
     context: Context,
     used: u64,
@@ -92,8 +96,8 @@ pub(super) struct Tlb {
     generation: [u64; 3],
     /// [`VEIL`] or 0, for each kind.
     veil: [u64; 3],
-    /// What [`crate::ram::Ram::mapping_generation`] and `watch_generation` were when last looked at.
-    pub(super) seen: (u32, u64),
+    /// What [`Ram::changes`] was when last looked at.
+    seen: u64,
 }
 
 impl Tlb {
@@ -106,7 +110,7 @@ impl Tlb {
             })
         };
         let others = (1..SETS).map(|_| empty()).collect();
-        Tlb { active: empty(), others, uses: 0, generation: [1; 3], veil: [0; 3], seen: (0, 0) }
+        Tlb { active: empty(), others, uses: 0, generation: [1; 3], veil: [0; 3], seen: 0 }
     }
 
     /// Forgets everything.
@@ -164,8 +168,54 @@ impl Tlb {
         self.active.entries[kind as usize][index(va)] = Entry { tag, addend: offset.wrapping_sub(va) };
     }
 
+    /// Brings the cache up to what happened in memory since the last look.
+    #[inline]
+    pub(super) fn catch_up(&mut self, ram: &Ram) {
+        if self.seen != ram.changes() {
+            self.drop_changed(ram);
+        }
+    }
+
+    #[cold]
+    fn drop_changed(&mut self, ram: &Ram) {
+        let seen = std::mem::replace(&mut self.seen, ram.changes());
+        let Some(changes) = ram.changes_since(seen) else {
+            return KINDS.into_iter().for_each(|kind| self.void(kind));
+        };
+        for change in changes {
+            match change {
+                Change::Unmapped { va, shift: PAGE_SHIFT } => self.drop_page(va),
+                Change::Unmapped { .. } => KINDS.into_iter().for_each(|kind| self.void(kind)),
+                Change::Watched { page, low_vpn: Some(low) } => self.withdraw(u64::from(page), low),
+                Change::Watched { low_vpn: None, .. } => self.void(Kind::Write),
+            }
+        }
+    }
+
+    /// Drops the page of `va` for all kinds of access in all sets.
+    fn drop_page(&mut self, va: u64) {
+        for set in std::iter::once(&mut self.active).chain(&mut self.others) {
+            for entries in &mut set.entries {
+                let entry = &mut entries[index(va)];
+                if entry.tag & !LOW_BITS == va & !LOW_BITS {
+                    *entry = Entry::default();
+                }
+            }
+        }
+    }
+
+    /// Drops the permission to store to page `page` of memory, which is cached under `low_vpn`.
+    fn withdraw(&mut self, page: u64, low_vpn: u16) {
+        for set in std::iter::once(&mut self.active).chain(&mut self.others) {
+            let entry = &mut set.entries[Kind::Write as usize][index(u64::from(low_vpn) << PAGE_SHIFT)];
+            if (entry.tag & !LOW_BITS).wrapping_add(entry.addend) >> PAGE_SHIFT == page {
+                *entry = Entry::default();
+            }
+        }
+    }
+
     /// Voids the entries of one kind in all sets.
-    pub(super) fn void(&mut self, kind: Kind) {
+    fn void(&mut self, kind: Kind) {
         let generation = &mut self.generation[kind as usize];
         *generation += 1;
         if *generation > GENERATION_MAX {

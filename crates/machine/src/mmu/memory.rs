@@ -1,11 +1,13 @@
 //! How a walk reaches the page tables.
 
+use crate::changes::Owner;
 use crate::ram::Ram;
 
 /// Memory as a page-table walk uses it: whole entries, at addresses that are multiples of 8.
 pub trait TableMemory {
-    /// Reads an entry; `None` where tables cannot be (not main memory).
-    fn read_entry(&mut self, pa: u64) -> Option<u64>;
+    /// Reads an entry of a table whose entries lie where `owner` says; `None` where tables cannot be (not main
+    /// memory).
+    fn read_entry(&mut self, pa: u64, owner: Owner) -> Option<u64>;
 
     /// Replaces `old` by `new`, which differs only in A and D bits that it sets; false when the entry is not
     /// `old` any more.
@@ -14,9 +16,10 @@ pub trait TableMemory {
 
 /// The real thing: pages that are read are marked as tables, so that stores to them void what was derived.
 impl TableMemory for Ram {
-    fn read_entry(&mut self, pa: u64) -> Option<u64> {
+    #[inline]
+    fn read_entry(&mut self, pa: u64, owner: Owner) -> Option<u64> {
         let entry = self.load(pa, 8)?;
-        self.mark_table(pa);
+        self.mark_table(pa, owner);
         Some(entry)
     }
 
@@ -40,13 +43,13 @@ impl<'a> Peek<'a> {
 }
 
 impl TableMemory for Peek<'_> {
-    fn read_entry(&mut self, pa: u64) -> Option<u64> {
+    fn read_entry(&mut self, pa: u64, _owner: Owner) -> Option<u64> {
         let updated = self.updates.iter().rev().find(|update| update.0 == pa);
         updated.map(|update| update.1).or_else(|| self.ram.load(pa, 8))
     }
 
     fn update_entry(&mut self, pa: u64, old: u64, new: u64) -> bool {
-        let unchanged = self.read_entry(pa) == Some(old);
+        let unchanged = self.read_entry(pa, Owner::MANY) == Some(old);
         if unchanged {
             self.updates.push((pa, new));
         }

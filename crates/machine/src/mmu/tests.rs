@@ -1,6 +1,7 @@
 //! The cases of the specification one by one; `tests/mmu_model.rs` compares whole walks at random.
 
 use super::memory::TableMemory;
+use crate::changes::Owner;
 use super::pmp::Pmp;
 use super::pte::Meaning;
 use super::trace::walk_trace;
@@ -139,14 +140,14 @@ fn permissions_follow_the_privilege_sum_and_mxr() {
 fn accessed_and_dirty_are_set_by_hardware_or_fault() {
     let at = ROOT + 0x2000 + 5 * 8;
     let mut scene = one_page(leaf(RAM_BASE, V | R | W));
-    let generation = scene.ram.mapping_generation();
+    let changes = scene.ram.changes();
     let loaded = scene.go(&request(Access::Load, 0x5000)).unwrap();
     assert_eq!(scene.ram.load(at, 8), Some(leaf(RAM_BASE, V | R | W | A)));
     assert!(!loaded.perms.write, "a store has to walk again to set D");
     let stored = scene.go(&request(Access::Store, 0x5000)).unwrap();
     assert_eq!(scene.ram.load(at, 8), Some(leaf(RAM_BASE, V | R | W | A | D)));
     assert!(stored.perms.write);
-    assert_eq!(scene.ram.mapping_generation(), generation, "no translation was voided");
+    assert_eq!(scene.ram.changes(), changes, "no translation was voided");
 
     scene.menvcfg = 0;
     scene.put(at, leaf(RAM_BASE, V | R | W | A));
@@ -344,8 +345,8 @@ fn a_trace_shows_each_entry_and_changes_nothing() {
 struct Contended<'a>(&'a mut Ram, u32);
 
 impl TableMemory for Contended<'_> {
-    fn read_entry(&mut self, pa: u64) -> Option<u64> {
-        self.0.read_entry(pa)
+    fn read_entry(&mut self, pa: u64, owner: Owner) -> Option<u64> {
+        self.0.read_entry(pa, owner)
     }
 
     fn update_entry(&mut self, pa: u64, old: u64, new: u64) -> bool {

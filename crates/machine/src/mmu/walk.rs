@@ -9,8 +9,9 @@ use super::pte::{self, Features, Meaning};
 use super::{
     Access, ENVCFG_ADUE, ENVCFG_PBMTE, Env, PHYSICAL_BITS, Perms, Request, Steps, Translation, Want,
 };
+use crate::changes::Owner;
 use crate::privilege::Privilege;
-use isa::pte::{GUEST_ROOT_EXTRA_BITS, LEVEL_BITS, Pte};
+use isa::pte::{GUEST_ROOT_EXTRA_BITS, LEVEL_BITS, PAGE_BITS, Pte};
 
 /// `tinst` of a guest-page fault on reading a first-stage entry.
 const PSEUDO_READ: u64 = 0x3000;
@@ -125,6 +126,15 @@ impl Table {
         }
     }
 
+    /// What the table at `level` on the way to `address` maps; under two stages one cannot tell by an address.
+    #[inline]
+    fn owner(&self, address: u64, level: u32) -> Owner {
+        match self.stage {
+            Stage::Single => Owner::new(address, PAGE_BITS + LEVEL_BITS * level, self.mode.address_bits()),
+            Stage::First | Stage::Second => Owner::MANY,
+        }
+    }
+
     fn index(&self, address: u64, level: u32) -> u64 {
         // Only the root of the second stage is wider than one page.
         let above = if self.stage == Stage::Second && level + 1 == self.mode.levels() {
@@ -183,7 +193,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
         for level in (0..table.mode.levels()).rev() {
             let index = table.index(address, level);
             let entry_address = base + index * ENTRY_BYTES;
-            let read = self.read(table.stage, entry_address);
+            let read = self.read(table.stage, entry_address, table.owner(address, level));
             let meaning = match read {
                 Ok(entry) => pte::judge(Pte(entry), level, want, table.features),
                 Err(_) => Meaning::Unreadable,
@@ -210,7 +220,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
     }
 
     /// Reads an entry of `stage`'s table; a first-stage entry of two is itself translated.
-    fn read(&mut self, stage: Stage, address: u64) -> Result<u64, Fault> {
+    fn read(&mut self, stage: Stage, address: u64, owner: Owner) -> Result<u64, Fault> {
         let pa = match stage {
             Stage::First => self.implicit(address, Access::Load)?,
             _ => address,
@@ -220,7 +230,7 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
             _ => self.steps.first += 1,
         }
         self.guard(pa, Access::Load)?;
-        self.memory.read_entry(pa).ok_or(Fault::Access)
+        self.memory.read_entry(pa, owner).ok_or(Fault::Access)
     }
 
     /// Sets A and D bits of an entry of `stage`'s table; false when it changed meanwhile.

@@ -5,7 +5,7 @@ pub(crate) mod trampoline;
 use crate::abi::{PC, RAX, pinned, x_at};
 use crate::block;
 use crate::lower;
-use crate::space::{JUMP_ENTRIES, JumpEntry, Space};
+use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
 use crate::store::Site;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
@@ -196,9 +196,20 @@ impl Emitter<'_> {
                 ; jmp QWORD [rax + slot as i32 * 8]
             );
         } else {
-            self.constant(RAX, target);
-            self.leave_indirect();
+            self.leave_page(target);
         }
+    }
+
+    /// Leaves for `target` in another page, if the jump cache has it in its place.
+    fn leave_page(&mut self, target: u64) {
+        let entry = (offset_of!(Space, jumps) + jump_index(target) * size_of::<JumpEntry>()) as i32;
+        self.constant(RAX, target);
+        dynasm!(self.ops
+            ; .arch x64
+            ; cmp rax, [r15 + entry]
+            ; jne extern self.target.trampoline.lookup
+            ; jmp QWORD [r15 + entry + 8]
+        );
     }
 
     /// Leaves for the address in `rax`, after the last instruction of the block.
