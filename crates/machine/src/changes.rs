@@ -19,6 +19,8 @@ pub enum Change {
         va: u64,
         /// Logarithm of the range's size; at least 12.
         shift: u32,
+        /// Whether instructions may have been fetched there.
+        code: bool,
     },
     /// Stores to page number `page` (from the start of memory) must go through [`crate::ram::Ram::write`].
     Watched {
@@ -42,7 +44,11 @@ pub(crate) struct ChangeLog {
 impl ChangeLog {
     pub(crate) fn new() -> ChangeLog {
         // No cache has seen anything when it is new, so that its first look drops everything.
-        ChangeLog { ring: Box::new([Change::Unmapped { va: 0, shift: 12 }; KEPT]), count: 1, floor: 1 }
+        ChangeLog {
+            ring: Box::new([Change::Unmapped { va: 0, shift: 12, code: false }; KEPT]),
+            count: 1,
+            floor: 1,
+        }
     }
 
     /// Changes so far; never 0.

@@ -101,7 +101,8 @@ impl Marks {
     pub(crate) fn entry_changed(&mut self, page: usize, index: u64, old: u64, child: Option<usize>) {
         match self.pages[page].owner.entry(index) {
             Some((va, shift)) if shift < WHOLE_SHIFT => {
-                self.log.push(Change::Unmapped { va, shift });
+                let code = !Pte(old).is_leaf() || Pte(old).is_executable();
+                self.log.push(Change::Unmapped { va, shift, code });
                 if let Some(child) = child
                     && !Pte(old).is_leaf()
                     && self.pages[child].owner.entry(0) == Some((va, shift - isa::pte::LEVEL_BITS))

@@ -288,8 +288,8 @@ mod tests {
         ram.write(RAM_BASE + 16, &[0x9f]).unwrap();
         assert_eq!(ram.changes(), before + 2, "clearing A takes something away");
         let changes: Vec<_> = ram.changes_since(before).unwrap().collect();
-        let unmapped = |va| Change::Unmapped { va, shift: 12 };
-        assert_eq!(changes, [unmapped(0x40_1000), unmapped(0x40_2000)]);
+        let unmapped = |va, code| Change::Unmapped { va, shift: 12, code };
+        assert_eq!(changes, [unmapped(0x40_1000, true), unmapped(0x40_2000, true)]);
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         let before = ram.changes();
         ram.write(RAM_BASE, &[0; 8]).unwrap();
         let changes: Vec<_> = ram.changes_since(before).unwrap().collect();
-        assert_eq!(changes, [Change::Unmapped { va: 0, shift: 21 }]);
+        assert_eq!(changes, [Change::Unmapped { va: 0, shift: 21, code: true }]);
         assert!(ram.is_marked(RAM_BASE) && !ram.is_marked(RAM_BASE + 4096));
     }
 

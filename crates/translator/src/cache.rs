@@ -1,4 +1,7 @@
 //! Executable memory: one region, mapped twice, so that no mapping is writable and executable at once.
+//!
+//! Behind the code lies the table of link slots, which code reads relative to where it runs and the engine
+//! writes through the other mapping.
 
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
@@ -9,17 +12,20 @@ pub(crate) struct CodeMemory {
     writable: MmapRaw,
     executable: memmap2::Mmap,
     used: usize,
+    /// Bytes of code at most; the link slots come after.
+    capacity: usize,
 }
 
 /// Blocks begin at multiples of this.
 const ALIGN: usize = 16;
 
 impl CodeMemory {
-    /// A region of `bytes`.
+    /// A region for `capacity` bytes of code, a multiple of the page size, and `slots` link slots.
     ///
     /// Errors: the host's, when it refuses executable memory.
     #[allow(unsafe_code, reason = "mapping a file is unsafe in the library's eyes")]
-    pub(crate) fn new(bytes: usize) -> io::Result<CodeMemory> {
+    pub(crate) fn new(capacity: usize, slots: usize) -> io::Result<CodeMemory> {
+        let bytes = capacity + slots * size_of::<u64>();
         let name = c"multivac-code";
         let file = File::from(rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?);
         file.set_len(bytes as u64)?;
@@ -27,7 +33,7 @@ impl CodeMemory {
         // SAFETY: the file is anonymous and private to this value, so that nobody truncates or changes it
         // behind the mapping; it is written only through `writable`, never while its code runs.
         let executable = unsafe { MmapOptions::new().len(bytes).map_exec(&file)? };
-        Ok(CodeMemory { writable, executable, used: 0 })
+        Ok(CodeMemory { writable, executable, used: 0, capacity })
     }
 
     /// Bytes in use.
@@ -37,7 +43,24 @@ impl CodeMemory {
 
     /// Bytes in all.
     pub(crate) fn capacity(&self) -> usize {
-        self.executable.len()
+        self.capacity
+    }
+
+    /// Where code finds the table of link slots.
+    pub(crate) fn slots(&self) -> usize {
+        self.executable.as_ptr() as usize + self.capacity
+    }
+
+    /// Makes link slot `slot` lead to `address`.
+    ///
+    /// Panics: when there is no such slot.
+    #[allow(unsafe_code, reason = "raw store into the writable mapping")]
+    pub(crate) fn set_slot(&mut self, slot: u32, address: u64) {
+        let offset = self.capacity + slot as usize * size_of::<u64>();
+        assert!(offset + size_of::<u64>() <= self.executable.len(), "slots are counted by the store");
+        // SAFETY: the word is inside the writable mapping (checked above) and aligned, since the capacity is; no
+        // reference to it exists, and code does not run meanwhile.
+        unsafe { self.writable.as_mut_ptr().add(offset).cast::<u64>().write(address) }
     }
 
     /// Where the next code will run.

@@ -19,18 +19,23 @@ const COLD_CYCLES: u64 = 16;
 /// Contexts kept for each hart.
 const SPACES: usize = 8;
 
+/// Smallest code cache.
+pub const CACHE_BYTES_MIN: usize = 1 << 20;
+/// Largest code cache: all of it is within reach of a relative jump.
+pub const CACHE_BYTES_MAX: usize = 1 << 30;
+
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Size of the code cache in bytes.
-    pub code_bytes: usize,
+    /// Size of the code cache with its tables in bytes; at least [`CACHE_BYTES_MIN`].
+    pub cache_bytes: usize,
     /// How often a place is met before it is translated; until then it is interpreted.
     pub threshold: u8,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { code_bytes: 32 << 20, threshold: 4 }
+        Options { cache_bytes: 64 << 20, threshold: 4 }
     }
 }
 
@@ -121,12 +126,14 @@ impl Translator {
                 return Err(Refused::Processor(name));
             }
         }
-        let mut code = CodeMemory::new(options.code_bytes.max(1 << 20)).map_err(Refused::Memory)?;
+        let bytes = options.cache_bytes.clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX).next_multiple_of(1 << 16);
+        let (slots, sites) = (bytes / 128, bytes / 256);
+        let mut code = CodeMemory::new(bytes / 2, slots).map_err(Refused::Memory)?;
         let too_small = || Refused::Memory(std::io::Error::other("the code cache is too small"));
         let trampoline = Trampoline::emit(&mut code).ok_or_else(too_small)?;
         let parts = Parts {
             interpreter: Interpreter::under_translator(harts),
-            store: Store::new(),
+            store: Store::new(slots, sites),
             counters: Counters::default(),
             kept: code.used(),
             code,
@@ -164,25 +171,30 @@ impl Engine for Translator {
             };
             let retired = core.hart.retired;
             let (outcome, exit) = self.parts.enter(core, space, entry, left);
-            match outcome.reason as u32 {
-                reason::LEFT => {
-                    if let Some(exit) = exit {
-                        return exit;
-                    }
-                    continue;
-                }
-                reason::BUDGET => {}
-                reason::LOOKUP => {}
-                slot => link = Some(slot),
-            }
-            // An instruction interpreted on the way has left its own count there.
-            core.hart.retired = retired + (left - outcome.left);
-            if outcome.reason as u32 == reason::BUDGET {
-                match self.parts.interpreter.run(core, outcome.left) {
-                    Exit::Budget => {}
+            let number = outcome.reason as u32;
+            if outcome.reason & reason::SHORT != 0 {
+                let block = self.parts.store.block(number as usize);
+                let left_over = outcome.left.wrapping_add(block.insts.len() as u64);
+                core.hart.pc = block.va;
+                core.hart.retired = retired + (left - left_over);
+                match self.parts.interpreter.run(core, left_over) {
+                    Exit::Budget => continue,
                     exit => return exit,
                 }
             }
+            match number {
+                reason::LEFT => match exit {
+                    Some(exit) => return exit,
+                    None => continue,
+                },
+                reason::LOOKUP => {}
+                slot => {
+                    core.hart.pc = self.parts.store.target(slot);
+                    link = Some(slot);
+                }
+            }
+            // An instruction interpreted on the way has left its own count there.
+            core.hart.retired = retired + (left - outcome.left);
         }
     }
 
@@ -230,7 +242,7 @@ impl Spaces {
         }
         let space = &mut self.all[self.current];
         space.refresh(&core.bus.ram, parts.store.generation());
-        space.refresh_float(core.hart);
+        space.refresh_mode(core.hart);
         space
     }
 
@@ -247,9 +259,14 @@ impl Spaces {
 impl Parts {
     /// Drops the blocks of pages that were stored over.
     fn synchronize(&mut self, core: &mut Core<'_>) {
-        self.interpreter.synchronize(core);
+        if core.bus.ram.has_stale_code() {
+            self.interpreter.synchronize(core);
+        }
+        if !self.interpreter.has_removed() {
+            return;
+        }
         for page in self.interpreter.take_removed() {
-            self.counters.invalidated += self.store.remove_page(u64::from(page)) as u64;
+            self.counters.invalidated += self.store.remove_page(u64::from(page), &mut self.code) as u64;
         }
     }
 
@@ -263,8 +280,8 @@ impl Parts {
         }
         let offset = self.interpreter.code_offset(core)?;
         let generation = self.store.generation();
-        let id = match self.store.find(offset, pc) {
-            Some(id) => id,
+        let (id, entry) = match self.store.find(offset, pc) {
+            Some(found) => found,
             None => {
                 let heat = &mut self.heat[(pc >> 1) as usize & (HEAT_ENTRIES - 1)];
                 *heat = heat.saturating_add(1);
@@ -277,20 +294,19 @@ impl Parts {
         };
         // What translating marked voids permissions to store, and what it cleared voids the jump cache.
         space.refresh(&core.bus.ram, self.store.generation());
-        let entry = self.store.block(id).entry;
         space.enter_jump(pc, entry);
         // A slot means nothing any more once the cache was cleared.
         if let Some(slot) = link
             && generation == self.store.generation()
         {
-            self.store.link(slot, id);
+            self.store.link(slot, id, &mut self.code);
             self.counters.links += 1;
         }
         Some(entry)
     }
 
     /// Translates the block at byte `offset` of memory, virtual address `va`.
-    fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<usize> {
+    fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<(usize, u64)> {
         let insts = block::scan(&core.bus.ram, offset);
         if insts.is_empty() {
             return None;
@@ -300,6 +316,8 @@ impl Parts {
                 let target = Target {
                     address: self.code.next_address(),
                     trampoline: self.trampoline,
+                    id: self.store.next_id(),
+                    slots: self.code.slots(),
                     first_slot: self.store.next_slot(),
                     first_site: self.store.next_site(),
                 };
@@ -309,7 +327,8 @@ impl Parts {
                     self.counters.translated += 1;
                     self.counters.translated_instructions += insts.len() as u64;
                     let block = Block::new(offset, va, insts, entry as u64, emitted.code.len());
-                    return Some(self.store.add(block, &emitted.sites, &emitted.stubs));
+                    let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);
+                    return Some((id, entry as u64));
                 }
             }
             self.clear();

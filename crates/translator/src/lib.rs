@@ -28,4 +28,4 @@ mod runtime;
 mod space;
 mod store;
 
-pub use engine::{Options, Refused, Translator};
+pub use engine::{CACHE_BYTES_MAX, CACHE_BYTES_MIN, Options, Refused, Translator};

@@ -52,7 +52,7 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
             1
         }
         Stepped::Next => {
-            space.refresh_float(core.hart);
+            space.refresh_mode(core.hart);
             if let Some(va) = address {
                 parts.keep_page(core, space, va);
             }
@@ -76,7 +76,7 @@ fn memory_address(core: &Core<'_>, inst: &isa::Inst) -> Option<u64> {
             | isa::Format::FStore
             | isa::Format::Amo
             | isa::Format::Lr
-    );
+    ) || inst.op == isa::Op::CboZero;
     plain.then(|| core.hart.x[usize::from(inst.rs1)].wrapping_add(i64::from(inst.imm).cast_unsigned()))
 }
 
@@ -97,7 +97,6 @@ impl Parts {
     ) -> (Outcome, Option<Exit>) {
         self.counters.entries += 1;
         let trampoline = self.trampoline;
-        space.slots = self.store.slot_table();
         space.host_to_physical = RAM_BASE.wrapping_sub(core.bus.ram.host_base() as u64);
         let hart: *mut _ = &mut *core.hart;
         let mut run = Run {

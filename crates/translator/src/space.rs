@@ -5,9 +5,10 @@
 
 use crate::runtime::Run;
 use machine::changes::Change;
-use machine::csr::status;
+use machine::csr::{environment, status};
 use machine::hart::Hart;
 use machine::interp::Context;
+use machine::privilege::Privilege;
 use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
 
 /// Entries of the TLB for loads, and of the one for stores; direct-mapped by page number.
@@ -42,8 +43,6 @@ pub(crate) const MXCSR_DEFAULT: u32 = 0x1f80;
 /// One translation context of one hart.
 #[repr(C)]
 pub(crate) struct Space {
-    /// The link slots: where each exit of each block goes.
-    pub(crate) slots: *const u64,
     /// The present run of the engine.
     pub(crate) run: *mut Run,
     /// Added to a host address in main memory it gives the physical address.
@@ -56,6 +55,10 @@ pub(crate) struct Space {
     pub(crate) float_ready: u8,
     /// `frm`.
     pub(crate) frm: u8,
+    /// 1 in supervisor mode, not virtualized, with `satp` within reach.
+    pub(crate) supervisor: u8,
+    /// 1 when `cbo.zero` is allowed.
+    pub(crate) zero_ready: u8,
     pub(crate) read: [TlbEntry; TLB_ENTRIES],
     pub(crate) write: [TlbEntry; TLB_ENTRIES],
     pub(crate) jumps: [JumpEntry; JUMP_ENTRIES],
@@ -65,20 +68,22 @@ pub(crate) struct Space {
     /// [`Ram::changes`] when last looked at; 0 when it serves no context.
     seen: u64,
     seen_code: u64,
-    /// A bit for each page number, modulo their number, that the jump cache may hold a block of.
-    jump_pages: [u64; 8],
+    /// For each half of the address space a bit for each page number, modulo their number, that the jump cache may
+    /// hold a block of.
+    jump_pages: [[u64; 8]; 2],
 }
 
 impl Space {
     pub(crate) fn new() -> Box<Space> {
         Box::new(Space {
-            slots: std::ptr::null(),
             run: std::ptr::null_mut(),
             host_to_physical: 0,
             guest_mxcsr: MXCSR_DEFAULT,
             host_mxcsr: MXCSR_DEFAULT,
             float_ready: 0,
             frm: 0,
+            supervisor: 0,
+            zero_ready: 0,
             read: [NO_PAGE; TLB_ENTRIES],
             write: [NO_PAGE; TLB_ENTRIES],
             jumps: [NO_BLOCK; JUMP_ENTRIES],
@@ -86,7 +91,7 @@ impl Space {
             used: 0,
             seen: 0,
             seen_code: 0,
-            jump_pages: [0; 8],
+            jump_pages: [[0; 8]; 2],
         })
     }
 
@@ -123,7 +128,7 @@ impl Space {
         };
         for change in changes {
             match change {
-                Change::Unmapped { va, shift } => self.unmap(va, shift),
+                Change::Unmapped { va, shift, code } => self.unmap(va, shift, code),
                 Change::Watched { page, low_vpn: Some(low) } => {
                     let index = tlb_index(u64::from(low) << PAGE_SHIFT);
                     self.withdraw(page, index..index + 1);
@@ -133,7 +138,7 @@ impl Space {
         }
     }
 
-    fn unmap(&mut self, va: u64, shift: u32) {
+    fn unmap(&mut self, va: u64, shift: u32, code: bool) {
         let all = if shift == PAGE_SHIFT { tlb_index(va)..tlb_index(va) + 1 } else { 0..TLB_ENTRIES };
         for entries in [&mut self.read, &mut self.write] {
             for entry in &mut entries[all.clone()] {
@@ -142,8 +147,10 @@ impl Space {
                 }
             }
         }
-        let (word, bit) = jump_page(va);
-        if shift != PAGE_SHIFT || self.jump_pages[word] & bit != 0 {
+        let (half, word, bit) = jump_page(va);
+        let pages = &self.jump_pages[half];
+        let held = if shift == PAGE_SHIFT { pages[word] & bit != 0 } else { *pages != [0; 8] };
+        if code && held {
             self.clear_jumps();
         }
     }
@@ -159,14 +166,17 @@ impl Space {
     }
 
     fn clear_jumps(&mut self) {
-        if self.jump_pages != [0; 8] {
-            self.jump_pages = [0; 8];
+        if self.jump_pages != [[0; 8]; 2] {
+            self.jump_pages = [[0; 8]; 2];
             self.jumps = [NO_BLOCK; JUMP_ENTRIES];
         }
     }
 
-    /// Takes over the hart's floating-point mode.
-    pub(crate) fn refresh_float(&mut self, hart: &Hart) {
+    /// Takes over the hart's privilege and floating-point mode.
+    pub(crate) fn refresh_mode(&mut self, hart: &Hart) {
+        let supervisor = hart.privilege == Privilege::Supervisor && !hart.virt;
+        self.supervisor = u8::from(supervisor && hart.csr.mstatus & status::TVM == 0);
+        self.zero_ready = u8::from(environment::may_use_cbo(hart, environment::CBZE).is_ok());
         let dirty = |word: u64| word & status::FS == status::FS;
         let ready = dirty(hart.csr.mstatus) && (!hart.virt || dirty(hart.csr.vsstatus)) && hart.frm < 4;
         self.float_ready = u8::from(ready);
@@ -205,8 +215,8 @@ impl Space {
     /// Enters a block into the jump cache.
     pub(crate) fn enter_jump(&mut self, va: u64, code: u64) {
         self.jumps[jump_index(va)] = JumpEntry { va, code };
-        let (word, bit) = jump_page(va);
-        self.jump_pages[word] |= bit;
+        let (half, word, bit) = jump_page(va);
+        self.jump_pages[half][word] |= bit;
     }
 }
 
@@ -219,8 +229,8 @@ pub(crate) fn jump_index(va: u64) -> usize {
     (va >> 1) as usize & (JUMP_ENTRIES - 1)
 }
 
-/// The word and bit of [`Space::jump_pages`] for the page of `va`.
-fn jump_page(va: u64) -> (usize, u64) {
+/// The half, word and bit of [`Space::jump_pages`] for the page of `va`.
+fn jump_page(va: u64) -> (usize, usize, u64) {
     let page = va >> PAGE_SHIFT;
-    ((page >> 6) as usize & 7, 1 << (page & 63))
+    ((va >> 63) as usize, (page >> 6) as usize & 7, 1 << (page & 63))
 }

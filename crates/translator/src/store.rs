@@ -5,6 +5,7 @@
 //! cache. Code is never patched. When a page is stored over, its blocks are unlinked and forgotten; their code
 //! stays until the cache is cleared.
 
+use crate::cache::CodeMemory;
 use isa::Inst;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -44,6 +45,10 @@ impl Block {
     }
 }
 
+fn recent_index(va: u64) -> usize {
+    ((va >> 1) ^ (va >> 15)) as usize & (RECENT - 1)
+}
+
 /// A quick hash of addresses; a guest that makes them collide slows down itself alone.
 #[derive(Default)]
 struct Mixer(u64);
@@ -68,27 +73,52 @@ pub(crate) struct Store {
     by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
     by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
     blocks: Vec<Block>,
+    /// Blocks found lately, direct-mapped by place, so that finding one mostly touches one line of memory.
+    recent: Box<[Recent]>,
     sites: Vec<Site>,
-    slots: Box<[u64]>,
-    stubs: Vec<u64>,
+    stubs: Vec<Stub>,
     generation: u64,
+    slots_max: usize,
+    sites_max: usize,
 }
 
-/// Most link slots before the cache is cleared.
-const SLOTS_MAX: usize = 1 << 19;
-/// Most sites before the cache is cleared.
-const SITES_MAX: usize = 1 << 18;
+/// A block found lately.
+#[derive(Clone, Copy)]
+struct Recent {
+    va: u64,
+    /// Its page from the start of memory.
+    page: u32,
+    id: u32,
+    entry: u64,
+}
+
+/// What no block is: none begins at an odd address.
+const NONE_RECENT: Recent = Recent { va: 1, page: 0, id: 0, entry: 0 };
+/// Entries of [`Store::recent`].
+const RECENT: usize = 1 << 14;
+
+/// Where a link slot leads while it is not linked.
+#[derive(Clone, Copy)]
+pub(crate) struct Stub {
+    /// Host address of code that leaves the cache.
+    pub(crate) address: u64,
+    /// Where the guest goes on.
+    pub(crate) target: u64,
+}
 
 impl Store {
-    pub(crate) fn new() -> Store {
+    /// A store for at most `slots_max` link slots and `sites_max` sites.
+    pub(crate) fn new(slots_max: usize, sites_max: usize) -> Store {
         Store {
             by_place: HashMap::default(),
             by_page: HashMap::default(),
             blocks: Vec::new(),
+            recent: vec![NONE_RECENT; RECENT].into_boxed_slice(),
             sites: Vec::new(),
-            slots: vec![0; SLOTS_MAX].into_boxed_slice(),
             stubs: Vec::new(),
             generation: 1,
+            slots_max,
+            sites_max,
         }
     }
 
@@ -97,20 +127,25 @@ impl Store {
         self.generation
     }
 
-    /// The table that translated code jumps through; it stays where it is.
-    pub(crate) fn slot_table(&self) -> *const u64 {
-        self.slots.as_ptr()
-    }
-
     /// Whether a block of any size can still be added.
     pub(crate) fn has_room(&self) -> bool {
-        self.stubs.len() + 2 * crate::block::BLOCK_MAX <= SLOTS_MAX
-            && self.sites.len() + 2 * crate::block::BLOCK_MAX <= SITES_MAX
+        self.stubs.len() + 4 * crate::block::BLOCK_MAX <= self.slots_max
+            && self.sites.len() + 2 * crate::block::BLOCK_MAX <= self.sites_max
     }
 
     /// Number that the next slot will have.
     pub(crate) fn next_slot(&self) -> u32 {
         self.stubs.len() as u32
+    }
+
+    /// Number that the next block will have.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.blocks.len() as u32
+    }
+
+    /// Where the guest goes on behind slot `slot`.
+    pub(crate) fn target(&self, slot: u32) -> u64 {
+        self.stubs[slot as usize].target
     }
 
     /// Number that the next site will have.
@@ -123,9 +158,17 @@ impl Store {
         self.sites[number as usize]
     }
 
-    /// The block at (byte offset in memory, virtual address).
-    pub(crate) fn find(&self, offset: u64, va: u64) -> Option<usize> {
-        self.by_place.get(&(offset, va)).copied()
+    /// The block at (byte offset in memory, virtual address): its number and the address of its code.
+    pub(crate) fn find(&mut self, offset: u64, va: u64) -> Option<(usize, u64)> {
+        let recent = &mut self.recent[recent_index(va)];
+        let page = (offset >> 12) as u32;
+        if recent.va == va && recent.page == page {
+            return Some((recent.id as usize, recent.entry));
+        }
+        let id = *self.by_place.get(&(offset, va))?;
+        let entry = self.blocks[id].entry;
+        *recent = Recent { va, page, id: id as u32, entry };
+        Some((id, entry))
     }
 
     /// The block `id`.
@@ -138,12 +181,18 @@ impl Store {
         self.blocks.iter().rev().find(|block| va.wrapping_sub(block.va) < block.guest_bytes)
     }
 
-    /// Adds a block with its sites and the addresses of its slots' stubs.
-    pub(crate) fn add(&mut self, block: Block, sites: &[Site], stubs: &[u64]) -> usize {
+    /// Adds a block, whose code is in `code`, with its sites and slots.
+    pub(crate) fn add(
+        &mut self,
+        block: Block,
+        sites: &[Site],
+        stubs: &[Stub],
+        code: &mut CodeMemory,
+    ) -> usize {
         let id = self.blocks.len();
         self.sites.extend_from_slice(sites);
         for &stub in stubs {
-            self.slots[self.stubs.len()] = stub;
+            code.set_slot(self.next_slot(), stub.address);
             self.stubs.push(stub);
         }
         self.by_place.insert((block.offset, block.va), id);
@@ -153,21 +202,22 @@ impl Store {
     }
 
     /// Links slot `slot` to block `id`.
-    pub(crate) fn link(&mut self, slot: u32, id: usize) {
+    pub(crate) fn link(&mut self, slot: u32, id: usize, code: &mut CodeMemory) {
         let block = &mut self.blocks[id];
-        self.slots[slot as usize] = block.entry;
+        code.set_slot(slot, block.entry);
         block.incoming.push(slot);
     }
 
     /// Removes the blocks of a page (index from the start of memory); how many there were.
-    pub(crate) fn remove_page(&mut self, page: u64) -> usize {
+    pub(crate) fn remove_page(&mut self, page: u64, code: &mut CodeMemory) -> usize {
         let Some(ids) = self.by_page.remove(&page) else { return 0 };
         self.generation += 1;
         for &id in &ids {
             let block = &mut self.blocks[id];
             self.by_place.remove(&(block.offset, block.va));
+            self.recent[recent_index(block.va)] = NONE_RECENT;
             for slot in std::mem::take(&mut block.incoming) {
-                self.slots[slot as usize] = self.stubs[slot as usize];
+                code.set_slot(slot, self.stubs[slot as usize].address);
             }
         }
         ids.len()
@@ -177,6 +227,7 @@ impl Store {
     pub(crate) fn clear(&mut self) {
         self.by_place.clear();
         self.by_page.clear();
+        self.recent.fill(NONE_RECENT);
         self.blocks.clear();
         self.sites.clear();
         self.stubs.clear();

@@ -30,6 +30,8 @@ pub enum Effect {
     None,
     /// How addresses translate: the address space or the permissions in force.
     Translation,
+    /// Whether interrupts are let in at all; pending ones and timers are as they were.
+    Enables,
     /// Which interrupts are pending or enabled, or when a timer is due.
     Interrupts,
     /// Both.

@@ -39,8 +39,10 @@ pub const SD: u64 = 1 << 63;
 
 const UXL_64: u64 = 2 << 32;
 const SXL_64: u64 = 2 << 34;
-const S_WRITABLE: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
-const S_VISIBLE: u64 = S_WRITABLE | (3 << 32);
+/// What software may write through `sstatus`.
+pub const S_WRITABLE: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
+/// What `sstatus` shows, [`SD`] aside.
+pub const S_VISIBLE: u64 = S_WRITABLE | (3 << 32);
 const M_WRITABLE: u64 = S_WRITABLE | MIE | MPIE | MPP | MPRV | TVM | TW | TSR | GVA | MPV;
 
 /// `mstatus` after reset.

@@ -138,7 +138,7 @@ fn write_status(stored: &mut u64, legalize: fn(u64, u64) -> u64, value: u64) -> 
     match (changed & TRANSLATING != 0, changed & (status::SIE | status::MIE) != 0) {
         (false, false) => Effect::None,
         (true, false) => Effect::Translation,
-        (false, true) => Effect::Interrupts,
+        (false, true) => Effect::Enables,
         (true, true) => Effect::Both,
     }
 }

@@ -88,6 +88,13 @@ impl<'a> Cpu<'a> {
 
     /// Takes note of what a write to a register may have changed.
     pub(super) fn after(&mut self, effect: Effect) {
+        if effect == Effect::Enables {
+            // The timer that is due next is among what bounds the budget already.
+            if interrupt::next(&self.core()).is_some() {
+                self.stop = Stop::Exit(Exit::Recheck);
+            }
+            return;
+        }
         let interrupts = matches!(effect, Effect::Interrupts | Effect::Both);
         let translation = matches!(effect, Effect::Translation | Effect::Both);
         if interrupts {

@@ -64,6 +64,12 @@ impl Interpreter {
         self.tlbs[hart].look(kind, va)
     }
 
+    /// Whether [`Interpreter::take_removed`] has something to give.
+    #[inline]
+    pub fn has_removed(&self) -> bool {
+        self.blocks.removed.as_ref().is_some_and(|removed| !removed.is_empty())
+    }
+
     /// The pages (from the start of memory) whose code was stored over since the last call.
     pub fn take_removed(&mut self) -> Vec<u32> {
         self.blocks.removed.as_mut().map(std::mem::take).unwrap_or_default()

@@ -4,8 +4,8 @@
 //! sets are kept, so that going between kernel and user, or between processes, costs no walks. Page tables are
 //! watched ([`crate::ram`]), so entries never need the guest's fences to be right.
 
-use crate::csr::status;
 use crate::changes::Change;
+use crate::csr::status;
 use crate::hart::Hart;
 use crate::privilege::Privilege;
 use crate::ram::{PAGE_SHIFT, Ram};
@@ -184,7 +184,7 @@ impl Tlb {
         };
         for change in changes {
             match change {
-                Change::Unmapped { va, shift: PAGE_SHIFT } => self.drop_page(va),
+                Change::Unmapped { va, shift: PAGE_SHIFT, .. } => self.drop_page(va),
                 Change::Unmapped { .. } => KINDS.into_iter().for_each(|kind| self.void(kind)),
                 Change::Watched { page, low_vpn: Some(low) } => self.withdraw(u64::from(page), low),
                 Change::Watched { low_vpn: None, .. } => self.void(Kind::Write),

@@ -1,11 +1,11 @@
 //! The cases of the specification one by one; `tests/mmu_model.rs` compares whole walks at random.
 
 use super::memory::TableMemory;
-use crate::changes::Owner;
 use super::pmp::Pmp;
 use super::pte::Meaning;
 use super::trace::walk_trace;
 use super::*;
+use crate::changes::Owner;
 use crate::ram::{RAM_BASE, Ram};
 use isa::pte::Pte;
 

@@ -1,17 +1,19 @@
 //! Emitting one block: the frame around its instructions, its exits and its cold paths.
 
+pub(crate) mod plan;
 pub(crate) mod trampoline;
 
-use crate::abi::{PC, RAX, pinned, x_at};
+use crate::abi::{RAX, pinned, x_at};
 use crate::block;
 use crate::lower;
 use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
-use crate::store::Site;
+use crate::store::{Site, Stub};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use isa::Inst;
+use plan::Role;
 use std::mem::offset_of;
-use trampoline::{Trampoline, reason};
+use trampoline::Trampoline;
 
 /// Where a block is to be emitted.
 pub(crate) struct Target {
@@ -19,6 +21,10 @@ pub(crate) struct Target {
     pub(crate) address: usize,
     /// The shared code.
     pub(crate) trampoline: Trampoline,
+    /// Number of the block.
+    pub(crate) id: u32,
+    /// Where the table of link slots lies, as code sees it.
+    pub(crate) slots: usize,
     /// Number of its first link slot.
     pub(crate) first_slot: u32,
     /// Number of its first site.
@@ -29,8 +35,8 @@ pub(crate) struct Target {
 pub(crate) struct Emitted {
     pub(crate) code: Vec<u8>,
     pub(crate) sites: Vec<Site>,
-    /// Host addresses of the stubs of its link slots.
-    pub(crate) stubs: Vec<u64>,
+    /// Its link slots: host address of the stub, and where the guest goes on.
+    pub(crate) stubs: Vec<Stub>,
 }
 
 /// Code that stands behind the block's hot path.
@@ -43,8 +49,29 @@ enum Cold {
     Exit { label: DynamicLabel, target: u64, refund: u32 },
     /// Leaves because the budget does not cover the block.
     Short { label: DynamicLabel },
-    /// Leaves for `target` because slot `slot` is not linked.
-    Stub { label: DynamicLabel, target: u64, slot: u32 },
+    /// Leaves because slot `slot` is not linked.
+    Stub { label: DynamicLabel, slot: u32 },
+    /// Has the interpreter execute the first access of a group, then looks the group up again and goes on at
+    /// `resume`, or leaves for the next instruction.
+    Group {
+        label: DynamicLabel,
+        site: u32,
+        resume: DynamicLabel,
+        base: u8,
+        range: Range,
+        next: u64,
+        refund: u32,
+    },
+}
+
+/// What the accesses of a group need to be in one cached page, relative to their base register.
+#[derive(Clone, Copy)]
+pub(crate) struct Range {
+    pub(crate) low: i32,
+    pub(crate) high: i32,
+    pub(crate) stores: bool,
+    /// Where the host address of the base is kept.
+    pub(crate) kept: usize,
 }
 
 /// The block being emitted.
@@ -60,7 +87,9 @@ pub(crate) struct Emitter<'a> {
     entry: DynamicLabel,
     cold: Vec<Cold>,
     sites: Vec<Site>,
-    stub_labels: Vec<DynamicLabel>,
+    stubs: Vec<(DynamicLabel, u64)>,
+    /// How each instruction gets at memory.
+    roles: Vec<Role>,
     /// Where the present instruction is handed to the interpreter and where it comes back, if asked for.
     fallback: Option<(DynamicLabel, DynamicLabel)>,
     /// Whether the block has checked that floating point may run.
@@ -81,7 +110,8 @@ pub(crate) fn block(target: &Target, va: u64, insts: &[Inst]) -> Option<Emitted>
         entry,
         cold: Vec::new(),
         sites: Vec::new(),
-        stub_labels: Vec::new(),
+        stubs: Vec::new(),
+        roles: plan::roles(insts),
         fallback: None,
         float_checked: false,
     };
@@ -133,11 +163,36 @@ impl Emitter<'_> {
         }
         let label = self.ops.new_dynamic_label();
         let resume = self.ops.new_dynamic_label();
-        let site = self.target.first_site + self.sites.len() as u32;
-        self.sites.push(Site { pc: self.pc, inst: *inst, refund: self.count - self.index });
+        let site = self.site(inst);
         self.cold.push(Cold::Fallback { label, site, resume });
         self.fallback = Some((label, resume));
         label
+    }
+
+    /// As [`Emitter::fallback`], for the first access of a group.
+    pub(crate) fn group_fallback(&mut self, inst: &Inst, range: Range) -> DynamicLabel {
+        let label = self.ops.new_dynamic_label();
+        let resume = self.ops.new_dynamic_label();
+        let site = self.site(inst);
+        let (next, refund) = (self.pc.wrapping_add(u64::from(inst.len)), self.behind());
+        self.cold.push(Cold::Group { label, site, resume, base: inst.rs1, range, next, refund });
+        self.fallback = Some((label, resume));
+        label
+    }
+
+    /// How the present instruction gets at memory.
+    pub(crate) fn role(&self) -> Role {
+        self.roles[self.index as usize]
+    }
+
+    /// Has the block check again before floating-point instructions that they may run.
+    pub(crate) fn forget_float(&mut self) {
+        self.float_checked = false;
+    }
+
+    fn site(&mut self, inst: &Inst) -> u32 {
+        self.sites.push(Site { pc: self.pc, inst: *inst, refund: self.count - self.index });
+        self.target.first_site + self.sites.len() as u32 - 1
     }
 
     /// Goes to the interpreter, and out of the block, unless floating-point instructions may run in host code.
@@ -148,8 +203,7 @@ impl Emitter<'_> {
             return;
         }
         let label = self.ops.new_dynamic_label();
-        let site = self.target.first_site + self.sites.len() as u32;
-        self.sites.push(Site { pc: self.pc, inst: *inst, refund: self.count - self.index });
+        let site = self.site(inst);
         let next = self.pc.wrapping_add(u64::from(inst.len));
         self.cold.push(Cold::FallbackOnce { label, site, next, refund: self.behind() });
         let ready = offset_of!(Space, float_ready) as i32;
@@ -186,18 +240,23 @@ impl Emitter<'_> {
             let entry = self.entry;
             dynasm!(self.ops ; .arch x64 ; jmp =>entry);
         } else if target >> 12 == self.va >> 12 {
-            let slot = self.target.first_slot + self.stub_labels.len() as u32;
+            let slot = self.target.first_slot + self.stubs.len() as u32;
             let label = self.ops.new_dynamic_label();
-            self.stub_labels.push(label);
-            self.cold.push(Cold::Stub { label, target, slot });
-            dynasm!(self.ops
-                ; .arch x64
-                ; mov rax, [r15 + offset_of!(Space, slots) as i32]
-                ; jmp QWORD [rax + slot as i32 * 8]
-            );
+            self.stubs.push((label, target));
+            self.cold.push(Cold::Stub { label, slot });
+            self.jump_through(slot);
         } else {
             self.leave_page(target);
         }
+    }
+
+    /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.
+    fn jump_through(&mut self, slot: u32) {
+        const LENGTH: usize = 6;
+        let next = self.target.address + self.ops.offset().0 + LENGTH;
+        let place = self.target.slots + slot as usize * size_of::<u64>();
+        let distance = place.wrapping_sub(next).cast_signed() as i32;
+        dynasm!(self.ops ; .arch x64 ; .bytes [0xffu8, 0x25] ; .i32 distance);
     }
 
     /// Leaves for `target` in another page, if the jump cache has it in its place.
@@ -252,32 +311,39 @@ impl Emitter<'_> {
                 Cold::Short { label } => dynasm!(self.ops
                     ; .arch x64
                     ; =>label
-                    ; add r14, BYTE self.count as i8
-                    ; mov rax, QWORD self.va.cast_signed()
-                    ; mov [rbp + PC], rax
-                    ; mov eax, reason::BUDGET as i32
-                    ; jmp extern self.target.trampoline.exit
+                    ; mov eax, self.target.id as i32
+                    ; jmp extern self.target.trampoline.short
                 ),
                 Cold::Exit { label, target, refund } => {
                     dynasm!(self.ops ; .arch x64 ; =>label);
                     self.leave_to(target, refund);
                 }
-                Cold::Stub { label, target, slot } => dynasm!(self.ops
+                Cold::Stub { label, slot } => dynasm!(self.ops
                     ; .arch x64
                     ; =>label
-                    ; mov rax, QWORD target.cast_signed()
-                    ; mov [rbp + PC], rax
                     ; mov eax, slot as i32
                     ; jmp extern self.target.trampoline.exit
                 ),
+                Cold::Group { label, site, resume, base, range, next, refund } => {
+                    let miss = self.ops.new_dynamic_label();
+                    dynasm!(self.ops
+                        ; .arch x64
+                        ; =>label
+                        ; mov eax, site as i32
+                        ; call extern self.target.trampoline.fallback
+                    );
+                    lower::look_up(&mut self, base, range, miss);
+                    dynasm!(self.ops ; .arch x64 ; jmp =>resume ; =>miss);
+                    self.leave_to(next, refund);
+                }
             }
             next += 1;
         }
-        let address = |label: &DynamicLabel| {
-            let offset = self.ops.labels().resolve_dynamic(*label).ok()?;
-            Some((self.target.address + offset.0) as u64)
+        let stub = |&(label, target): &(DynamicLabel, u64)| {
+            let offset = self.ops.labels().resolve_dynamic(label).ok()?;
+            Some(Stub { address: (self.target.address + offset.0) as u64, target })
         };
-        let stubs = self.stub_labels.iter().map(address).collect::<Option<Vec<u64>>>()?;
+        let stubs = self.stubs.iter().map(stub).collect::<Option<Vec<Stub>>>()?;
         Some(Emitted { sites: self.sites, stubs, code: self.ops.finalize().ok()? })
     }
 

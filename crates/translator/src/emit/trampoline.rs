@@ -1,5 +1,6 @@
 //! The ways into translated code and out of it.
 
+use super::plan::KEPT_MAX;
 use crate::abi::{BIAS, PINNED, x_at};
 use crate::cache::CodeMemory;
 use crate::runtime;
@@ -13,8 +14,10 @@ use std::mem::offset_of;
 pub(crate) mod reason {
     /// The block at `pc` is in no cache that host code looks into.
     pub(crate) const LOOKUP: u32 = u32::MAX;
-    /// The block at `pc` is longer than the budget.
-    pub(crate) const BUDGET: u32 = u32::MAX - 1;
+    /// Set, with the number of a block in the low half: that block is longer than the budget, and has charged it.
+    pub(crate) const SHORT: u64 = 1 << SHORT_BIT;
+    /// Bit number of [`SHORT`].
+    pub(crate) const SHORT_BIT: i8 = 32;
     /// An instruction was interpreted and the hart's state is complete in memory.
     pub(crate) const LEFT: u32 = u32::MAX - 2;
 }
@@ -29,12 +32,17 @@ pub(crate) struct Outcome {
     pub(crate) left: u64,
 }
 
+/// Bytes of stack that translated code has: the host addresses it keeps, and what aligns the rest.
+const FRAME: i32 = 8 + KEPT_MAX as i32 * 8;
+
 /// Addresses of the shared pieces of code.
 #[derive(Clone, Copy)]
 pub(crate) struct Trampoline {
     enter: usize,
-    /// Leaves with the reason in `eax`, `pc` being stored already.
+    /// Leaves through the unlinked slot in `eax`.
     pub(crate) exit: usize,
+    /// Leaves since the block in `eax` is longer than the budget.
+    pub(crate) short: usize,
     /// Leaves for the block at `rax`, which no cache has.
     pub(crate) lookup: usize,
     /// Called with the number of a site in `eax`: has the interpreter execute its instruction.
@@ -57,7 +65,7 @@ impl Trampoline {
             ; push r13
             ; push r14
             ; push r15
-            ; sub rsp, 8
+            ; sub rsp, FRAME
             ; lea rbp, [rdi + BIAS as i32]
             ; mov r15, rsi
             ; mov r14, rcx
@@ -76,7 +84,11 @@ impl Trampoline {
             ; mov [rbp + crate::abi::PC], rax
             ; mov eax, reason::LOOKUP as i32
         );
+        dynasm!(ops ; .arch x64 ; jmp >leave);
+        let short = base + ops.offset().0;
+        dynasm!(ops ; .arch x64 ; bts rax, BYTE reason::SHORT_BIT);
         let exit = base + ops.offset().0;
+        dynasm!(ops ; .arch x64 ; leave:);
         for (guest, host) in PINNED {
             dynasm!(ops ; .arch x64 ; mov [BYTE rbp + x_at(guest)], Rq(host));
         }
@@ -86,7 +98,7 @@ impl Trampoline {
             ; ldmxcsr [r15 + host_mxcsr]
             ; ->out:
             ; mov rdx, r14
-            ; add rsp, 8
+            ; add rsp, FRAME
             ; pop r15
             ; pop r14
             ; pop r13
@@ -128,7 +140,7 @@ impl Trampoline {
         );
         let bytes = ops.finalize().ok()?;
         code.append(&bytes)?;
-        Some(Trampoline { enter: base, exit, lookup, fallback })
+        Some(Trampoline { enter: base, exit, short, lookup, fallback })
     }
 
     /// Runs translated code from `entry` until it leaves.

@@ -1,9 +1,10 @@
-//! Loads and stores: an inline look into the space's TLB, and the interpreter when it misses.
+//! Loads and stores: an inline look into the space's TLB, alone or for a group, and the interpreter on a miss.
 
 use crate::abi::{RAX, RCX, RDX, f_at};
-use crate::emit::Emitter;
+use crate::emit::plan::Role;
+use crate::emit::{Emitter, Range};
 use crate::space::{Space, TLB_ENTRIES, TlbEntry};
-use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use isa::{Inst, Op};
 use std::mem::offset_of;
 
@@ -17,9 +18,92 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::Sh => store(e, inst, 2),
         Op::Sw => store(e, inst, 4),
         Op::Sd => store(e, inst, 8),
+        Op::CboZero => zero_block(e, inst),
         _ => return false,
     }
     true
+}
+
+/// Where an access goes: host address `rcx` plus this.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A register.
+    Register(u8),
+    /// A displacement of one byte.
+    Near(i8),
+    /// A displacement.
+    Far(i32),
+}
+
+/// Emits `op register, [place]`.
+macro_rules! from_place {
+    ($e:ident, $place:expr, $op:ident $width:ident($register:expr), $size:ident) => {
+        match $place {
+            Place::Register(a) => dynasm!($e.ops ; .arch x64 ; $op $width($register), $size [rcx + Rq(a)]),
+            Place::Near(d) => dynasm!($e.ops ; .arch x64 ; $op $width($register), $size [BYTE rcx + d]),
+            Place::Far(d) => dynasm!($e.ops ; .arch x64 ; $op $width($register), $size [rcx + d]),
+        }
+    };
+}
+
+/// Emits `mov [place], register`.
+macro_rules! to_place {
+    ($e:ident, $place:expr, $width:ident($register:expr), $size:ident) => {
+        match $place {
+            Place::Register(a) => dynasm!($e.ops ; .arch x64 ; mov $size [rcx + Rq(a)], $width($register)),
+            Place::Near(d) => dynasm!($e.ops ; .arch x64 ; mov $size [BYTE rcx + d], $width($register)),
+            Place::Far(d) => dynasm!($e.ops ; .arch x64 ; mov $size [rcx + d], $width($register)),
+        }
+    };
+}
+
+/// Looks up the pages of an access of a load or store; goes to the interpreter when they are not cached.
+fn place(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: bool) -> Place {
+    let near = || i8::try_from(inst.imm).map_or(Place::Far(inst.imm), Place::Near);
+    match e.role() {
+        Role::Alone => Place::Register(translate(e, inst, bytes, stores)),
+        Role::First { kept, low, high, stores } => {
+            let range = Range { low, high, stores, kept };
+            let slow = e.group_fallback(inst, range);
+            look_up(e, inst.rs1, range, slow);
+            near()
+        }
+        Role::Later { kept } => {
+            let kept = kept_at(kept);
+            dynasm!(e.ops ; .arch x64 ; mov rcx, [BYTE rsp + kept]);
+            near()
+        }
+    }
+}
+
+/// Displacement from `rsp` of a host address that a block keeps.
+fn kept_at(kept: usize) -> i8 {
+    (kept * 8) as i8
+}
+
+/// Leaves the host address of guest register `base` in `rcx` and keeps it, or goes to `miss` when the range off
+/// it is not in one cached page. Clobbers `rax` and `rdx`.
+pub(crate) fn look_up(e: &mut Emitter<'_>, base: u8, range: Range, miss: DynamicLabel) {
+    let register = e.get(base, RAX);
+    let address = if range.low == 0 { register } else { RDX };
+    if range.low != 0 {
+        dynasm!(e.ops ; .arch x64 ; lea edx, [Rd(register) + range.low]);
+    }
+    let table = if range.stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
+    let mask = ((TLB_ENTRIES - 1) * size_of::<TlbEntry>()) as i32;
+    let kept = kept_at(range.kept);
+    dynasm!(e.ops
+        ; .arch x64
+        ; rorx edx, Rd(address), 8
+        ; and edx, mask
+        ; lea rcx, [Rq(register) + range.high - 1]
+        ; and rcx, -4096
+        ; cmp rcx, [r15 + rdx + table]
+        ; jne =>miss
+        ; mov rcx, [r15 + rdx + table + 8]
+        ; add rcx, Rq(register)
+        ; mov [BYTE rsp + kept], rcx
+    );
 }
 
 /// Leaves the guest address in the register returned, and in `rcx` what to add to it for the host address; goes
@@ -37,9 +121,8 @@ pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: boo
         RAX
     };
     let table = if stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
-    let addend = table + 8;
     let mask = ((TLB_ENTRIES - 1) * size_of::<TlbEntry>()) as i32;
-    dynasm!(e.ops ; .arch x64 ; mov edx, Rd(address) ; shr edx, 8 ; and edx, mask);
+    dynasm!(e.ops ; .arch x64 ; rorx edx, Rd(address), 8 ; and edx, mask);
     if bytes == 1 {
         dynasm!(e.ops ; .arch x64 ; mov rcx, Rq(address));
     } else {
@@ -51,46 +134,66 @@ pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: boo
         ; and rcx, -4096
         ; cmp rcx, [r15 + rdx + table]
         ; jne =>slow
-        ; mov rcx, [r15 + rdx + addend]
+        ; mov rcx, [r15 + rdx + table + 8]
     );
     address
 }
 
 fn load(e: &mut Emitter<'_>, inst: &Inst, bytes: i8) {
-    let a = translate(e, inst, bytes, false);
+    let place = place(e, inst, bytes, false);
     let d = e.destination(inst.rd);
     match inst.op {
-        Op::Lb => dynasm!(e.ops ; .arch x64 ; movsx Rq(d), BYTE [rcx + Rq(a)]),
-        Op::Lbu => dynasm!(e.ops ; .arch x64 ; movzx Rd(d), BYTE [rcx + Rq(a)]),
-        Op::Lh => dynasm!(e.ops ; .arch x64 ; movsx Rq(d), WORD [rcx + Rq(a)]),
-        Op::Lhu => dynasm!(e.ops ; .arch x64 ; movzx Rd(d), WORD [rcx + Rq(a)]),
-        Op::Lw => dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), DWORD [rcx + Rq(a)]),
-        Op::Lwu => dynasm!(e.ops ; .arch x64 ; mov Rd(d), [rcx + Rq(a)]),
-        _ => dynasm!(e.ops ; .arch x64 ; mov Rq(d), [rcx + Rq(a)]),
+        Op::Lb => from_place!(e, place, movsx Rq(d), BYTE),
+        Op::Lbu => from_place!(e, place, movzx Rd(d), BYTE),
+        Op::Lh => from_place!(e, place, movsx Rq(d), WORD),
+        Op::Lhu => from_place!(e, place, movzx Rd(d), WORD),
+        Op::Lw => from_place!(e, place, movsxd Rq(d), DWORD),
+        Op::Lwu => from_place!(e, place, mov Rd(d), DWORD),
+        _ => from_place!(e, place, mov Rq(d), QWORD),
     }
     e.put(inst.rd, d);
 }
 
 fn store(e: &mut Emitter<'_>, inst: &Inst, bytes: i8) {
-    let a = translate(e, inst, bytes, true);
+    let place = place(e, inst, bytes, true);
     let value = e.get(inst.rs2, RDX);
     match inst.op {
-        Op::Sb => dynasm!(e.ops ; .arch x64 ; mov [rcx + Rq(a)], Rb(value)),
-        Op::Sh => dynasm!(e.ops ; .arch x64 ; mov [rcx + Rq(a)], Rw(value)),
-        Op::Sw => dynasm!(e.ops ; .arch x64 ; mov [rcx + Rq(a)], Rd(value)),
-        _ => dynasm!(e.ops ; .arch x64 ; mov [rcx + Rq(a)], Rq(value)),
+        Op::Sb => to_place!(e, place, Rb(value), BYTE),
+        Op::Sh => to_place!(e, place, Rw(value), WORD),
+        Op::Sw => to_place!(e, place, Rd(value), DWORD),
+        _ => to_place!(e, place, Rq(value), QWORD),
     }
+}
+
+fn zero_block(e: &mut Emitter<'_>, inst: &Inst) {
+    let inst = Inst { imm: 0, ..*inst };
+    let slow = e.fallback(&inst);
+    let ready = offset_of!(Space, zero_ready) as i32;
+    dynasm!(e.ops ; .arch x64 ; cmp BYTE [r15 + ready], 0 ; je =>slow);
+    let a = translate(e, &inst, 1, true);
+    dynasm!(e.ops
+        ; .arch x64
+        ; lea rax, [rcx + Rq(a)]
+        ; and rax, BYTE -64
+        ; xorps xmm0, xmm0
+        ; movups [rax], xmm0
+        ; movups [BYTE rax + 16], xmm0
+        ; movups [BYTE rax + 32], xmm0
+        ; movups [BYTE rax + 48], xmm0
+    );
 }
 
 /// `flw` and `fld`; the caller has checked that floating point may run.
 pub(super) fn load_float(e: &mut Emitter<'_>, inst: &Inst) {
     let f = f_at(inst.rd);
     if inst.op == Op::Fld {
-        let a = translate(e, inst, 8, false);
-        dynasm!(e.ops ; .arch x64 ; mov rax, [rcx + Rq(a)] ; mov [rbp + f], rax);
+        let place = place(e, inst, 8, false);
+        from_place!(e, place, mov Rq(RAX), QWORD);
+        dynasm!(e.ops ; .arch x64 ; mov [rbp + f], rax);
     } else {
-        let a = translate(e, inst, 4, false);
-        dynasm!(e.ops ; .arch x64 ; mov eax, [rcx + Rq(a)] ; mov [rbp + f], eax ; mov DWORD [rbp + f + 4], -1);
+        let place = place(e, inst, 4, false);
+        from_place!(e, place, mov Rd(RAX), DWORD);
+        dynasm!(e.ops ; .arch x64 ; mov [rbp + f], eax ; mov DWORD [rbp + f + 4], -1);
     }
 }
 
@@ -98,11 +201,13 @@ pub(super) fn load_float(e: &mut Emitter<'_>, inst: &Inst) {
 pub(super) fn store_float(e: &mut Emitter<'_>, inst: &Inst) {
     let f = f_at(inst.rs2);
     if inst.op == Op::Fsd {
-        let a = translate(e, inst, 8, true);
-        dynasm!(e.ops ; .arch x64 ; mov rdx, [rbp + f] ; mov [rcx + Rq(a)], rdx);
+        let place = place(e, inst, 8, true);
+        dynasm!(e.ops ; .arch x64 ; mov rdx, [rbp + f]);
+        to_place!(e, place, Rq(RDX), QWORD);
     } else {
-        let a = translate(e, inst, 4, true);
-        dynasm!(e.ops ; .arch x64 ; mov edx, [rbp + f] ; mov [rcx + Rq(a)], edx);
+        let place = place(e, inst, 4, true);
+        dynasm!(e.ops ; .arch x64 ; mov edx, [rbp + f]);
+        to_place!(e, place, Rd(RDX), DWORD);
     }
 }
 

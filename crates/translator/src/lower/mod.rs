@@ -7,9 +7,12 @@ mod float;
 mod integer;
 mod memory;
 mod multiply;
+mod system;
 
 use crate::emit::Emitter;
 use isa::Inst;
+
+pub(crate) use memory::look_up;
 
 /// Emits host code for `inst`; false, with nothing emitted, when the interpreter is to execute it.
 pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
@@ -20,6 +23,7 @@ pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         || multiply::lower(e, inst)
         || bits::lower(e, inst)
         || float::lower(e, inst)
+        || system::lower(e, inst)
 }
 
 /// Emits `op destination, operand`, the operand being a guest register wherever it lives.
