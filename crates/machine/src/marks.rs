@@ -71,6 +71,11 @@ impl Marks {
         fresh
     }
 
+    /// The pages with decoded code.
+    pub(crate) fn code_pages(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.pages).filter(|(_, mark)| mark.code).map(|(page, _)| page)
+    }
+
     /// Notes that a walk read `page`, whose entries lie where `owner` says.
     #[inline]
     pub(crate) fn mark_table(&mut self, page: usize, owner: Owner) {

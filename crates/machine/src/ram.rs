@@ -200,12 +200,7 @@ impl Ram {
 
     /// All of memory, to be filled from a snapshot: whatever engines hold of it is void.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        for (page, mark) in (0..).zip(&mut self.marks) {
-            if std::mem::take(&mut mark.code) {
-                self.stale_code.push(page);
-            }
-        }
-        self.watch_generation += 1;
+        (0..self.marks.len()).for_each(|page| self.marks.touch_code(page));
         self.drop_translations();
         &mut self.bytes
     }

@@ -38,7 +38,7 @@ impl RamImage {
         }
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&file, seals)?;
-        let code_pages = (0..).zip(&ram.marks).filter(|(_, mark)| mark.code).map(|(page, _)| page).collect();
+        let code_pages = ram.marks.code_pages().collect();
         Ok(RamImage { file, length: bytes.len(), code_pages, filled_pages })
     }
 
@@ -69,8 +69,8 @@ impl Ram {
     pub fn on(image: &RamImage) -> io::Result<Ram> {
         let mut ram = Ram::around(image.map()?);
         for &page in &image.code_pages {
-            if let Some(mark) = ram.marks.get_mut(page as usize) {
-                mark.code = true;
+            if (page as usize) < ram.marks.len() {
+                ram.marks.mark_code(page as usize);
             }
         }
         Ok(ram)
