@@ -59,7 +59,7 @@ impl Twins {
             slice_cycles: setup.slice_cycles,
         };
         #[allow(clippy::needless_update, reason = "of what else there is to set the default is right")]
-        let options = Options { threshold: 1, code_bytes: setup.code_bytes, ..Options::default() };
+        let options = Options { threshold: 1, cache_bytes: setup.code_bytes, ..Options::default() };
         let translator = Translator::new(setup.harts, options).expect("a host with a translator");
         let node = |engine| {
             let mut node = Node::new(&config, engine).expect("a small machine");
