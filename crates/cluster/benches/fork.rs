@@ -37,6 +37,8 @@ fn main() {
         timing: None,
         seed: 1,
         translate: true,
+        code_cache_bytes: 64 << 20,
+        perf_map: false,
     };
     let devices = || {
         let root = disk::open(&dir.join("root.squashfs"), Mode::ReadOnly).expect("the image's root");

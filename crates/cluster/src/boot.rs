@@ -38,6 +38,10 @@ pub struct Hardware {
     pub seed: u64,
     /// Whether to translate, where this host can and the timing is flat; else the interpreter runs everything.
     pub translate: bool,
+    /// Size of the translator's code cache with its tables.
+    pub code_cache_bytes: u64,
+    /// Whether the translator tells `perf` where its blocks are.
+    pub perf_map: bool,
 }
 
 /// What is plugged into a node.
@@ -282,7 +286,7 @@ fn engine(hardware: &Hardware) -> (Box<dyn Engine>, Option<String>) {
     if !hardware.translate {
         return (interpreter(), None);
     }
-    match translator(harts) {
+    match translator(hardware) {
         Ok(engine) => (engine, None),
         Err(reason) => {
             (interpreter(), Some(format!("the interpreter runs instead of the translator: {reason}")))
@@ -291,15 +295,20 @@ fn engine(hardware: &Hardware) -> (Box<dyn Engine>, Option<String>) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn translator(harts: usize) -> Result<Box<dyn Engine>, String> {
-    match translator::Translator::new(harts, translator::Options::default()) {
+fn translator(hardware: &Hardware) -> Result<Box<dyn Engine>, String> {
+    let options = translator::Options {
+        cache_bytes: usize::try_from(hardware.code_cache_bytes).unwrap_or(usize::MAX),
+        perf_map: hardware.perf_map,
+        ..translator::Options::default()
+    };
+    match translator::Translator::new(hardware.board.harts, options) {
         Ok(engine) => Ok(Box::new(engine)),
         Err(refused) => Err(refused.to_string()),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn translator(_harts: usize) -> Result<Box<dyn Engine>, String> {
+fn translator(_hardware: &Hardware) -> Result<Box<dyn Engine>, String> {
     Err("it translates to x86-64 only".to_owned())
 }
 

@@ -5,6 +5,7 @@ use crate::cache::CodeMemory;
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
 use crate::explain;
+use crate::perf::PerfMap;
 use crate::space::Space;
 use crate::store::{Block, Store};
 use machine::core::Core;
@@ -31,11 +32,13 @@ pub struct Options {
     pub cache_bytes: usize,
     /// How often a place is met before it is translated; until then it is interpreted.
     pub threshold: u8,
+    /// Whether `perf` is told where blocks are.
+    pub perf_map: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cache_bytes: 64 << 20, threshold: 4 }
+        Options { cache_bytes: 64 << 20, threshold: 4, perf_map: false }
     }
 }
 
@@ -69,6 +72,8 @@ pub enum Refused {
     Processor(&'static str),
     /// The host refused executable memory.
     Memory(std::io::Error),
+    /// The host refused the file for `perf`.
+    PerfMap(std::io::Error),
 }
 
 impl std::fmt::Display for Refused {
@@ -76,6 +81,7 @@ impl std::fmt::Display for Refused {
         match self {
             Refused::Processor(what) => write!(f, "the host's processor has no {what}"),
             Refused::Memory(error) => write!(f, "the host refuses executable memory: {error}"),
+            Refused::PerfMap(error) => write!(f, "the map for perf cannot be written: {error}"),
         }
     }
 }
@@ -93,6 +99,7 @@ pub(crate) struct Parts {
     kept: usize,
     heat: Box<[u8; HEAT_ENTRIES]>,
     threshold: u8,
+    perf_map: Option<PerfMap>,
 }
 
 /// The spaces of one hart, the current one first found by `current`.
@@ -131,6 +138,7 @@ impl Translator {
         let mut code = CodeMemory::new(bytes / 2, slots).map_err(Refused::Memory)?;
         let too_small = || Refused::Memory(std::io::Error::other("the code cache is too small"));
         let trampoline = Trampoline::emit(&mut code).ok_or_else(too_small)?;
+        let perf_map = options.perf_map.then(PerfMap::create).transpose().map_err(Refused::PerfMap)?;
         let parts = Parts {
             interpreter: Interpreter::under_translator(harts),
             store: Store::new(slots, sites),
@@ -140,6 +148,7 @@ impl Translator {
             trampoline,
             heat: Box::new([0; HEAT_ENTRIES]),
             threshold: options.threshold,
+            perf_map,
         };
         let spaces = (0..harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
@@ -325,6 +334,9 @@ impl Parts {
                 if let Some(entry) = self.code.append(&emitted.code) {
                     core.bus.ram.mark_code(RAM_BASE + offset);
                     self.counters.translated += 1;
+                    if let Some(map) = &mut self.perf_map {
+                        map.block(entry as u64, emitted.code.len(), va);
+                    }
                     self.counters.translated_instructions += insts.len() as u64;
                     let block = Block::new(offset, va, insts, entry as u64, emitted.code.len());
                     let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);

@@ -24,6 +24,7 @@ mod emit;
 mod engine;
 mod explain;
 mod lower;
+mod perf;
 mod runtime;
 mod space;
 mod store;

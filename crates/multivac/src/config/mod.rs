@@ -14,7 +14,7 @@ pub(crate) use devices::{disk, share};
 pub(crate) use differ::difference;
 pub(crate) use print::{canonical, flags, shell_word};
 pub(crate) use reference::markdown as reference;
-pub(crate) use sections::memory;
+pub(crate) use sections::{code_cache, memory};
 
 use crate::diag::{Problem, did_you_mean};
 use crate::exit::{Exit, Failure};
@@ -181,6 +181,10 @@ pub(crate) struct Run {
     pub(crate) max_instructions: Option<u64>,
     /// What executes instructions.
     pub(crate) engine: EngineKind,
+    /// Size of the translator's code cache with its tables.
+    pub(crate) code_cache_bytes: u64,
+    /// Whether the translator tells `perf` where its blocks are.
+    pub(crate) perf_map: bool,
     /// What is done with what comes from outside.
     pub(crate) tape: Tape,
 }
@@ -239,6 +243,8 @@ impl Default for Config {
                 max_time_ns: None,
                 max_instructions: None,
                 engine: EngineKind::Translate,
+                code_cache_bytes: 64 << 20,
+                perf_map: false,
                 tape: Tape::Off,
             },
         }

@@ -269,6 +269,14 @@ fn run(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     {
         config.run.engine = engine;
     }
+    if let Some(found) = reader.get("code_cache")
+        && let Some(bytes) = found.quantity(units::bytes)
+    {
+        match code_cache(bytes) {
+            Ok(bytes) => config.run.code_cache_bytes = bytes,
+            Err(hint) => found.problem("no size for a code cache", hint),
+        }
+    }
     tape(config, reader, source);
 }
 
@@ -295,6 +303,20 @@ pub(super) const ENTRY: [(&str, Entry); 2] = [("m", Entry::M), ("s", Entry::S)];
 /// The words of `engine`.
 pub(super) const ENGINE: [(&str, EngineKind); 2] =
     [("interp", EngineKind::Interp), ("translate", EngineKind::Translate)];
+
+/// A size of the code cache within bounds; otherwise what to write instead.
+pub(crate) fn code_cache(bytes: u64) -> Result<u64, String> {
+    if !(CODE_CACHE_MIN..=CODE_CACHE_MAX).contains(&bytes) {
+        let (min, max) = (units::write_bytes(CODE_CACHE_MIN), units::write_bytes(CODE_CACHE_MAX));
+        return Err(format!("it takes {min} to {max}"));
+    }
+    Ok(bytes)
+}
+
+/// Smallest code cache.
+const CODE_CACHE_MIN: u64 = 1 << 20;
+/// Largest code cache.
+const CODE_CACHE_MAX: u64 = 1 << 30;
 
 /// A size of memory within bounds, as a whole number of pages; otherwise what to write instead.
 pub(crate) fn memory(bytes: u64) -> Result<u64, String> {

@@ -141,6 +141,8 @@ fn boot(config: &Config, surroundings: &Surroundings) -> Result<Booted, Failure>
         timing: (node.timing == Timing::Modelled).then(Costs::default),
         seed: config.seed,
         translate: config.run.engine == EngineKind::Translate && node.timing == Timing::Flat,
+        code_cache_bytes: config.run.code_cache_bytes,
+        perf_map: config.run.perf_map,
     };
     let memory = node.memory_bytes;
     let devices = devices(config, surroundings)?;

@@ -32,6 +32,12 @@ pub(crate) struct Args {
     /// What executes instructions.
     #[arg(long, value_enum)]
     engine: Option<EngineKind>,
+    /// Size of the translator's code cache with its tables, 64MiB unless said.
+    #[arg(long, value_name = "SIZE", value_parser = code_cache)]
+    code_cache: Option<u64>,
+    /// Write /tmp/perf-PID.map, by which `perf report` names the blocks that the translator made.
+    #[arg(long)]
+    perf_map: bool,
     /// Run both engines side by side and compare their states every COUNT instructions; exit code 7 where they
     /// differ.
     #[arg(long, value_name = "COUNT", value_parser = units::count, conflicts_with = "engine")]
@@ -137,6 +143,8 @@ impl Args {
         config.run.max_time_ns = self.max_time.or(config.run.max_time_ns);
         config.run.max_instructions = self.max_instructions.or(config.run.max_instructions);
         config.run.engine = self.engine.unwrap_or(config.run.engine);
+        config.run.code_cache_bytes = self.code_cache.unwrap_or(config.run.code_cache_bytes);
+        config.run.perf_map |= self.perf_map;
         if !self.command.is_empty() {
             config.run.command = self.command;
         }
@@ -214,4 +222,9 @@ impl BootFlags {
         }
         Ok(())
     }
+}
+
+/// Reads a size of the code cache.
+fn code_cache(text: &str) -> Result<u64, String> {
+    config::code_cache(units::bytes(text)?)
 }

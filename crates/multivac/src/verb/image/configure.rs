@@ -75,6 +75,8 @@ fn boot(configuration: &Configuration) -> Result<Cluster, Failure> {
         timing: None,
         seed: standard.seed,
         translate: standard.run.engine == EngineKind::Translate,
+        code_cache_bytes: standard.run.code_cache_bytes,
+        perf_map: false,
     };
     let arguments = BootOptions { quiet: true, ..BootOptions::default() }.command_line();
     let payload = Payload::Kernel {
