@@ -23,6 +23,8 @@ struct Mark {
     writer: u16,
     /// Some engine holds decoded instructions of it.
     code: bool,
+    /// Something may have been stored to it since memory was all zeros.
+    touched: bool,
 }
 
 /// The marks of all pages, and the log of what follows from changes of them.
@@ -91,12 +93,24 @@ impl Marks {
     /// Notes that some cache lets stores to `page` pass under virtual address `va`.
     pub(crate) fn note_writer(&mut self, page: usize, va: u64) {
         let low = u16::try_from(va >> PAGE_BITS & LOW_VPN).unwrap_or(0) + 1;
+        self.pages[page].touched = true;
         let writer = &mut self.pages[page].writer;
         *writer = if *writer == 0 || *writer == low { low } else { WRITERS_MANY };
     }
 
-    /// Notes a store to `page` if it holds decoded code.
-    pub(crate) fn touch_code(&mut self, page: usize) {
+    /// Whether something may have been stored to `page`.
+    pub(crate) fn is_touched(&self, page: usize) -> bool {
+        self.pages[page].touched
+    }
+
+    /// Notes that every page may hold something.
+    pub(crate) fn touch_all(&mut self) {
+        self.pages.iter_mut().for_each(|mark| mark.touched = true);
+    }
+
+    /// Notes a store to `page`; decoded code there is stale.
+    pub(crate) fn touch(&mut self, page: usize) {
+        self.pages[page].touched = true;
         if std::mem::take(&mut self.pages[page].code) {
             self.stale_code.push(u32::try_from(page).unwrap_or(u32::MAX));
         }

@@ -16,6 +16,7 @@ use crate::hart::{Hart, Reservation, Resume, RunState};
 use crate::interrupt;
 use crate::lines::mip;
 use crate::mmu::software::{self, SoftwareTlb};
+use crate::ram::PAGE_SHIFT;
 use crate::state::State;
 use crate::timing::{Costs, Timing};
 
@@ -211,13 +212,18 @@ impl Node {
         }
     }
 
-    /// Feeds all simulated state to `sink`: harts, board, memory, time.
+    /// Feeds all simulated state to `sink`: harts, board, time, and the pages of memory that are not all zeros.
     pub fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
         self.harts.iter().for_each(|hart| hart.save(sink));
         self.clock.save(sink);
         self.debts.iter().chain([&(self.turn.hart as u64)]).for_each(|word| word.save(sink));
         self.bus.save(sink);
-        sink(self.bus.ram.bytes());
+        for (start, run) in self.bus.ram.filled_runs() {
+            for (page, bytes) in (start as u64 >> PAGE_SHIFT..).zip(run.chunks(1 << PAGE_SHIFT)) {
+                page.save(sink);
+                sink(bytes);
+            }
+        }
     }
 
     /// A view of hart `id` between turns, for inspection.

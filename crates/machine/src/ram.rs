@@ -95,7 +95,7 @@ impl Ram {
         let first = range.start >> PAGE_SHIFT;
         let last = range.end.saturating_sub(1).max(range.start) >> PAGE_SHIFT;
         for page in first..=last.min(self.marks.len().saturating_sub(1)) {
-            self.marks.touch_code(page);
+            self.marks.touch(page);
             if self.marks.is_table(page) {
                 self.note_entries(&range, page, data);
             }
@@ -200,7 +200,7 @@ impl Ram {
 
     /// All of memory, to be filled from a snapshot: whatever engines hold of it is void.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        (0..self.marks.len()).for_each(|page| self.marks.touch_code(page));
+        (0..self.marks.len()).for_each(|page| self.marks.touch(page));
         self.drop_translations();
         &mut self.bytes
     }

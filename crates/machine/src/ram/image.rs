@@ -32,7 +32,7 @@ impl RamImage {
         let bytes = ram.bytes();
         file.set_len(bytes.len() as u64)?;
         let mut filled_pages = 0;
-        for (start, run) in filled_runs(bytes) {
+        for (start, run) in ram.filled_runs() {
             file.write_all_at(run, start as u64)?;
             filled_pages += run.len() as u64 / PAGE_BYTES;
         }
@@ -68,6 +68,7 @@ impl Ram {
     /// Errors: the host's, when it refuses the mapping.
     pub fn on(image: &RamImage) -> io::Result<Ram> {
         let mut ram = Ram::around(image.map()?);
+        ram.marks.touch_all();
         for &page in &image.code_pages {
             if (page as usize) < ram.marks.len() {
                 ram.marks.mark_code(page as usize);
@@ -78,23 +79,20 @@ impl Ram {
 
     /// The stretches that are not all zeros, each of at most a megabyte, with their offsets.
     pub fn filled_runs(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        filled_runs(self.bytes())
+        let pages = self.marks.len();
+        let is_filled = |page: usize| {
+            self.marks.is_touched(page)
+                && !is_zero(&self.bytes()[page << PAGE_SHIFT..(page + 1) << PAGE_SHIFT])
+        };
+        let mut page = 0;
+        std::iter::from_fn(move || {
+            let first = (page..pages).find(|page| is_filled(*page))?;
+            let most = pages.min(first + RUN_PAGES);
+            let end = (first + 1..most).find(|page| !is_filled(*page)).unwrap_or(most);
+            page = end;
+            Some((first << PAGE_SHIFT, &self.bytes()[first << PAGE_SHIFT..end << PAGE_SHIFT]))
+        })
     }
-}
-
-/// The stretches of whole pages of `bytes` that are not all zeros, each of at most [`RUN_PAGES`].
-fn filled_runs(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    const PAGE: usize = 1 << PAGE_SHIFT;
-    let is_filled = |page: usize| !is_zero(&bytes[page * PAGE..(page + 1) * PAGE]);
-    let pages = bytes.len() / PAGE;
-    let mut page = 0;
-    std::iter::from_fn(move || {
-        let first = (page..pages).find(|page| is_filled(*page))?;
-        let last = (first + 1..pages.min(first + RUN_PAGES)).find(|page| !is_filled(*page));
-        let end = last.unwrap_or(pages.min(first + RUN_PAGES));
-        page = end;
-        Some((first * PAGE, &bytes[first * PAGE..end * PAGE]))
-    })
 }
 
 /// Whether all bytes are 0; looked at in words, since there are many.

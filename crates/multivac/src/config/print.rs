@@ -42,9 +42,7 @@ pub(crate) fn canonical(config: &Config) -> String {
         line(format!("max_instructions = {count}"));
     }
     line(format!("engine = {}", quoted(word(&ENGINE, config.run.engine))));
-    if config.run.code_cache_bytes != Config::default().run.code_cache_bytes {
-        line(format!("code_cache = {}", quoted(&units::write_bytes(config.run.code_cache_bytes))));
-    }
+    line(format!("code_cache = {}", quoted(&units::write_bytes(config.run.code_cache_bytes))));
     match &config.run.tape {
         Tape::Off => {}
         Tape::Record(path) => line(format!("record = {}", quoted(&path.to_string_lossy()))),

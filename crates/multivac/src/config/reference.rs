@@ -132,6 +132,12 @@ const SECTIONS: &[Section] = &[
                 "--engine",
                 "what executes instructions; the run is the same",
             ),
+            key(
+                "code_cache",
+                SIZE,
+                "--code-cache",
+                "the translator's code cache with its tables, `1MiB` to `1GiB`; full, it starts anew",
+            ),
             key("record", FILE, "--record", "write what comes from outside to this file"),
             key("replay", FILE, "--replay", "take what comes from outside from this recording"),
         ],
