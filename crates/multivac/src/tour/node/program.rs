@@ -39,6 +39,8 @@ pub(in crate::tour) fn run(
         timing: None,
         seed: 0,
         translate: true,
+        code_cache_bytes: 64 << 20,
+        perf_map: false,
     };
     let devices = Devices { disks, shares, ..Devices::default() };
     let payload = Payload::Elf { file: program, start: Some(Start::Supervisor) };
