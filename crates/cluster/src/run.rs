@@ -8,6 +8,7 @@ use crate::control::{Command, Ended};
 use crate::job::{Job, Step, Stream};
 use crate::lockstep::Shadow;
 use crate::telemetry::Telemetry;
+use machine::debug::{Driven, Driver};
 use machine::dev::virtio::console::{CONSOLE_PORT, CONTROL_PORT};
 use machine::load::elf::Symbols;
 use machine::node::{Halt, Limits, Node, Pause};
@@ -43,6 +44,43 @@ pub enum End {
     Job(Ended),
     /// The command could not be run, or was lost.
     JobLost(String),
+}
+
+impl End {
+    /// Whether somebody will want to know what went wrong.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) | End::Left(_) => false,
+            End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::Diverged => true,
+            End::Time | End::Instructions | End::JobLost(_) => true,
+            End::Job(ended) => ended.exit_status() != 0,
+        }
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Halted(Halt::PowerOff) => f.write_str("the guest powered off"),
+            End::Halted(Halt::Reboot) => f.write_str("the guest asked for a reboot"),
+            End::Halted(Halt::Failed(code)) => write!(f, "the guest powered off with failure code {code}"),
+            End::Halted(Halt::ToHost(1)) => f.write_str("the program passed (tohost = 1)"),
+            End::Halted(Halt::ToHost(value)) => {
+                write!(f, "the program failed: tohost = {value:#x} (test {})", value >> 1)
+            }
+            End::Time => f.write_str("the limit of virtual time (--max-time) is reached"),
+            End::Instructions => f.write_str("the limit of instructions (--max-instructions) is reached"),
+            End::Deadlock => {
+                f.write_str("deadlock: every hart sleeps and nothing is due that could wake one")
+            }
+            End::Diverged => f.write_str("the engines differ"),
+            End::Left(status) => write!(f, "left from outside, status {status}"),
+            End::Job(Ended::Status(status)) => write!(f, "the command ended with status {status}"),
+            End::Job(Ended::Signal(number)) => write!(f, "signal {number} ended the command"),
+            End::Job(Ended::NotStarted(error)) => write!(f, "the command could not be started: error {error}"),
+            End::JobLost(reason) => f.write_str(reason),
+        }
+    }
 }
 
 /// What the node is doing when the outside is asked.
@@ -118,6 +156,8 @@ pub struct Cluster {
     node: Node,
     /// The same node on the other engine, run beside it and compared.
     shadow: Option<Shadow>,
+    /// Runs the node in our place, looking on.
+    driver: Option<Box<dyn Driver>>,
     symbols: Symbols,
     bounds: Bounds,
     job: Option<Job>,
@@ -141,6 +181,7 @@ impl Cluster {
         Cluster {
             node: booted.node,
             shadow: None,
+            driver: None,
             symbols: booted.symbols,
             bounds,
             job: None,
@@ -175,6 +216,11 @@ impl Cluster {
         self.shadow = Some(Shadow::new(booted.node, every));
     }
 
+    /// Lets `driver` run the node: a debugger, or whoever keeps a record. Not together with a shadow.
+    pub fn set_driver(&mut self, driver: Box<dyn Driver>) {
+        self.driver = Some(driver);
+    }
+
     /// How the two engines came to differ, after [`End::Diverged`].
     pub fn divergence(&self) -> Option<&str> {
         self.shadow.as_ref().and_then(Shadow::divergence)
@@ -192,8 +238,16 @@ impl Cluster {
         self.node.clock().ps_of_cycle(self.node.clock().round_start()) / 1000
     }
 
-    /// Runs to the end.
+    /// Runs to the end, at which the driver has a last look at the node.
     pub fn run(&mut self, host: &mut dyn Host) -> End {
+        let end = self.run_to_end(host);
+        if let Some(driver) = &mut self.driver {
+            driver.end(&mut self.node, &end.to_string(), end.is_failure());
+        }
+        end
+    }
+
+    fn run_to_end(&mut self, host: &mut dyn Host) -> End {
         let mut asleep = false;
         loop {
             let moment = Moment {
@@ -215,7 +269,10 @@ impl Cluster {
                 return End::Deadlock;
             }
             self.feed(moment.asleep);
-            let Some(pause) = self.epoch() else { return End::Diverged };
+            let pause = match self.epoch() {
+                Ok(pause) => pause,
+                Err(end) => return end,
+            };
             self.deliver(host);
             if let Some(end) = self.exchange(host) {
                 return end;
@@ -231,6 +288,8 @@ impl Cluster {
                 }
                 Pause::Time => asleep = false,
                 Pause::Asleep => asleep = true,
+                // A driver answers for stops, and without one nothing sets any.
+                Pause::Stopped(_) => {}
             }
         }
     }
@@ -267,8 +326,10 @@ impl Cluster {
         Some(bytes.chunks(4).map(word).collect())
     }
 
-    /// Runs to the end of this epoch, or less; `None` when the shadow differs.
-    fn epoch(&mut self) -> Option<Pause> {
+    /// Runs to the end of this epoch, or less.
+    ///
+    /// Errors: the end, when the shadow differs or the driver leaves.
+    fn epoch(&mut self) -> Result<Pause, End> {
         let clock = self.node.clock();
         let cycle_of = |ns: u64| clock.cycle_of_ps(ns.saturating_mul(1000));
         let epoch_cycles = cycle_of(EPOCH_NS).max(1);
@@ -277,9 +338,15 @@ impl Cluster {
             instructions: self.bounds.instructions.unwrap_or(u64::MAX),
             cycle: self.bounds.time_ns.map_or(next, |limit| next.min(cycle_of(limit))),
         };
+        if let Some(driver) = &mut self.driver {
+            return match driver.run(&mut self.node, limits) {
+                Driven::Pause(pause) => Ok(pause),
+                Driven::Leave(status) => Err(End::Left(status)),
+            };
+        }
         match &mut self.shadow {
-            Some(shadow) => shadow.run(&mut self.node, limits),
-            None => Some(self.node.run(limits)),
+            Some(shadow) => shadow.run(&mut self.node, limits).ok_or(End::Diverged),
+            None => Ok(self.node.run(limits)),
         }
     }
 

@@ -4,6 +4,7 @@
 //! fault. Whatever a device does to its interrupt line has reached the harts' wires when the access returns.
 
 use crate::board::{self, Board, BoardError};
+use crate::debug::Points;
 use crate::dev::aclint::{Clint, Sswi};
 use crate::dev::plic::Plic;
 use crate::dev::rtc::Rtc;
@@ -41,6 +42,8 @@ pub struct Bus {
     pub virtio: Box<[Mmio]>,
     /// What memory costs, when timing is modelled.
     pub timing: Option<Box<Timing>>,
+    /// What a debugger set; not simulated state.
+    pub debug: Option<Box<Points>>,
 }
 
 impl Bus {
@@ -66,6 +69,7 @@ impl Bus {
             rtc: board.rtc.then(|| Rtc::new(board::RTC_SOURCE, start_ns)),
             syscon: board.syscon.then(Syscon::default),
             timing: None,
+            debug: None,
             virtio: (0..slots).map(|slot| Mmio::new(board::virtio_source(slot), None)).collect(),
         })
     }
@@ -152,7 +156,7 @@ impl Bus {
         if !matches!(size, 1 | 2 | 4 | 8) || pa & (u64::from(size) - 1) != 0 {
             return None;
         }
-        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon, virtio, timing: _ } = self;
+        let Bus { ram, lines, plic, clint, sswi, uart, rtc, syscon, virtio, timing: _, debug: _ } = self;
         let context = Context { ram, lines, mtime };
         if let Some(offset) = board::PLIC.offset(pa) {
             return Some((plic, offset, context));

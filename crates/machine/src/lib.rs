@@ -6,6 +6,7 @@ pub mod changes;
 pub mod clock;
 pub mod core;
 pub mod csr;
+pub mod debug;
 pub mod delivery;
 pub mod dev;
 pub mod engine;

@@ -8,11 +8,13 @@ use crate::board::{Board, BoardError};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::{Architecture, Core};
+use crate::debug::{Before, Points, Span, Step, Stop, StopReason};
 use crate::delivery;
 use crate::dev::syscon::PowerRequest;
 use crate::engine::{Engine, Exit};
 use crate::firmware;
 use crate::hart::{Hart, Reservation, Resume, RunState};
+use crate::interp::Interpreter;
 use crate::interrupt;
 use crate::lines::mip;
 use crate::mmu::software::{self, SoftwareTlb};
@@ -83,6 +85,8 @@ pub enum Pause {
     Time,
     /// All harts sleep and nothing is due that could wake one.
     Asleep,
+    /// A breakpoint, a watchpoint or the end of a step, only where a debugger has set one.
+    Stopped(Stop),
 }
 
 /// Whose turn it is.
@@ -101,6 +105,10 @@ pub struct Node {
     clock: Clock,
     architecture: Architecture,
     engine: Box<dyn Engine>,
+    /// What executes while a debugger looks on.
+    observed: Option<Box<Interpreter>>,
+    /// Whether it was the observed engine that executed last.
+    was_observed: bool,
     turn: Turn,
     /// Cycles by which each hart overran its last turn.
     debts: Vec<u64>,
@@ -124,6 +132,8 @@ impl Node {
             clock: Clock::new(config.clock_hz, count, config.slice_cycles),
             architecture: config.architecture,
             engine,
+            observed: None,
+            was_observed: false,
             turn: Turn::default(),
             debts: vec![0; count],
             tohost: None,
@@ -240,6 +250,7 @@ impl Node {
     ///
     /// Virtual time advances within the hart's turn only; a sleeping hart stays asleep.
     pub fn step(&mut self, id: usize) {
+        self.observe();
         self.take_over_ssip(id);
         let mut core = self.core(id);
         if let Some(taken) = interrupt::next(&core) {
@@ -248,6 +259,45 @@ impl Node {
             let exit = self.execute(id, 1);
             self.settle(id, exit);
         }
+    }
+
+    /// The node's variant of the architecture.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// What a debugger sets on this node.
+    pub fn points(&mut self) -> &mut Points {
+        // What the observed engine cached may have skipped what is now to be seen.
+        self.observed = None;
+        self.bus.debug.get_or_insert_default()
+    }
+
+    /// Makes the node stop at the end of a step; `None` lets it go on.
+    pub fn set_step(&mut self, step: Option<Step>) {
+        self.bus.debug.get_or_insert_default().step = step;
+    }
+
+    /// Lets hart `id` go on from the breakpoint at which it stands.
+    pub fn pass_breakpoint(&mut self, id: usize) {
+        let pc = self.harts[id].pc;
+        self.bus.debug.get_or_insert_default().pass(id, pc);
+    }
+
+    /// The hart whose turn it is.
+    pub fn in_turn(&self) -> usize {
+        self.turn.hart
+    }
+
+    /// The clock as hart `id` reads it: in its turn, before it, or behind it.
+    pub(crate) fn clock_of(&self, id: usize) -> Clock {
+        let mut clock = self.clock.clone();
+        let in_turn = self.turn.begun && id == self.turn.hart;
+        if !in_turn {
+            let past = if id < self.turn.hart { self.clock.slice_cycles() } else { 0 };
+            clock.begin_turn(id, self.harts[id].cycles().wrapping_sub(past));
+        }
+        clock
     }
 
     /// Ends the machine.
@@ -287,6 +337,7 @@ impl Node {
             self.clock.begin_turn(id, cycles.wrapping_sub(self.debts[id]));
         }
         let mut room = self.room(limits);
+        let observed = self.observe();
         loop {
             self.take_over_ssip(id);
             let cycles = self.harts[id].cycles();
@@ -297,7 +348,15 @@ impl Node {
             let now = self.clock.turn_cycle(cycles);
             let mut core = self.core(id);
             if let Some(taken) = interrupt::next(&core) {
-                delivery::interrupt(&mut core, taken);
+                if observed {
+                    let before = self.before(id);
+                    delivery::interrupt(&mut self.core(id), taken);
+                    if let Some(stop) = self.observed_after(id, before, true) {
+                        return Some(Pause::Stopped(stop));
+                    }
+                } else {
+                    delivery::interrupt(&mut core, taken);
+                }
                 room.1 = room.1.saturating_sub(1);
                 continue;
             }
@@ -307,11 +366,16 @@ impl Node {
                 return Some(Pause::Instructions);
             }
             let before = (core.hart.retired, core.hart.diversions());
+            let watch = if observed { self.before(id) } else { None };
+            let budget = if observed { self.observed_budget(id, budget) } else { budget };
             let exit = self.execute(id, budget);
             let hart = &self.harts[id];
             room.0 -= hart.retired - before.0;
             room.1 = room.1.saturating_sub(hart.diversions() - before.1);
             self.settle(id, exit);
+            if observed && let Some(stop) = self.observed_after(id, watch, false) {
+                return Some(self.halt.map_or(Pause::Stopped(stop), Pause::Halted));
+            }
             if let Some(halt) = self.halt {
                 return Some(Pause::Halted(halt));
             }
@@ -344,7 +408,58 @@ impl Node {
             clock: &self.clock,
             architecture: self.architecture,
         };
-        self.engine.run(&mut core, budget)
+        match &mut self.observed {
+            Some(interpreter) if self.was_observed => interpreter.run(&mut core, budget),
+            _ => self.engine.run(&mut core, budget),
+        }
+    }
+
+    /// Chooses the engine: its own, or the observed one. What the other caches is forgotten, since it did not
+    /// hear of what went stale meanwhile.
+    fn observe(&mut self) -> bool {
+        let observed = self.bus.debug.as_ref().is_some_and(|points| points.is_active());
+        if observed && !(self.was_observed && self.observed.is_some()) {
+            self.observed = Some(Box::new(Interpreter::new(self.harts.len())));
+        }
+        if !observed && self.was_observed {
+            self.engine.forget();
+            self.observed = None;
+        }
+        if !observed {
+            self.bus.debug = None;
+        }
+        self.was_observed = observed;
+        observed
+    }
+
+    /// A hart that is stepped or recorded executes one instruction at a time.
+    fn observed_budget(&self, id: usize, budget: u64) -> u64 {
+        let Some(points) = &self.bus.debug else { return budget };
+        let recorded =
+            points.recording.as_ref().is_some_and(|recording| recording.hart.is_none_or(|only| only == id));
+        let stepped = points.step.is_some_and(|step| step.hart == id);
+        if recorded || stepped { budget.min(1) } else { budget }
+    }
+
+    /// Tells what hart `id` did, and whether that is a reason to stop.
+    fn observed_after(&mut self, id: usize, before: Option<Before>, interrupt: bool) -> Option<Stop> {
+        let hit = self.bus.debug.as_mut().and_then(|points| points.take_hit());
+        if let Some(before) = before
+            && hit.is_none_or(|stop| stop.reason != StopReason::Breakpoint)
+        {
+            self.after(id, before, interrupt);
+        }
+        let points = self.bus.debug.as_mut()?;
+        let pc = self.harts[id].pc;
+        let stepped = points.step.filter(|step| {
+            let inside = |span: Span| span.overlaps(Span { start: pc, bytes: 1 });
+            step.hart == id && (interrupt || !step.within.is_some_and(inside))
+        });
+        let stop = hit.or(stepped.map(|step| Stop { hart: step.hart, reason: StopReason::Stepped }));
+        if stop.is_some() {
+            points.step = None;
+        }
+        stop
     }
 
     /// Carries out what the engine stopped for.

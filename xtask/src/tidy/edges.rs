@@ -11,8 +11,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("image", &[]),
     ("machine", &["isa"]),
     ("translator", &["machine", "isa"]),
+    ("debug", &["machine", "isa"]),
     ("cluster", &["machine", "translator", "fabric", "policy"]),
-    ("multivac", &["isa", "machine", "translator", "fabric", "policy", "cluster", "image"]),
+    ("multivac", &["isa", "machine", "translator", "fabric", "policy", "cluster", "debug", "image"]),
 ];
 
 /// Compares each manifest with the allow-list.

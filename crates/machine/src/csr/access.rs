@@ -1,7 +1,7 @@
 //! Who may access which register.
 
 use super::{counters, environment, hypervisor, status};
-use crate::core::Core;
+use crate::core::{Architecture, Core};
 use crate::privilege::Privilege;
 use crate::trap::Trap;
 use isa::csr as n;
@@ -49,7 +49,7 @@ impl Denied {
 /// Errors: [`Denied`].
 /// Source: RISC-V Privileged Architecture, "CSR Address Mapping Conventions", "Virtual-Instruction Exception".
 pub fn access(core: &Core<'_>, number: u16, write: bool) -> Result<u16, Denied> {
-    if !exists(core, number) {
+    if !exists(core.architecture, number) {
         return Err(Denied::Illegal);
     }
     if write && number >> 10 == 3 {
@@ -117,7 +117,7 @@ fn guest_alias(number: u16) -> u16 {
 }
 
 /// Whether this machine has the register.
-fn exists(core: &Core<'_>, number: u16) -> bool {
+pub fn exists(architecture: Architecture, number: u16) -> bool {
     match number {
         n::FFLAGS..=n::FCSR
         | n::CYCLE..=HPMCOUNTER31
@@ -152,7 +152,7 @@ fn exists(core: &Core<'_>, number: u16) -> bool {
         | n::MCYCLE
         | n::MINSTRET..=MHPMCOUNTER31 => true,
         n::PMPCFG0..=PMPCFG14 => number.is_multiple_of(2),
-        n::STLBVPN..=n::STLBSIZE => core.architecture.software_tlb,
+        n::STLBVPN..=n::STLBSIZE => architecture.software_tlb,
         _ => false,
     }
 }

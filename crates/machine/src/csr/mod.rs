@@ -12,7 +12,7 @@ pub mod status;
 mod write;
 
 pub use crate::lines::mip;
-pub use access::access;
+pub use access::{access, exists};
 pub use read::read;
 pub use write::write;
 

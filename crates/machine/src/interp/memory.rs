@@ -239,10 +239,15 @@ impl Cpu<'_> {
         access: Access,
         cached: bool,
     ) -> Result<Translation, Trap> {
-        if self.timed {
-            return self.translate_charged(mode, va, bytes, access, cached);
+        let translation = if self.timed {
+            self.translate_charged(mode, va, bytes, access, cached)?
+        } else {
+            self.walk(mode, va, bytes, access, cached)?
+        };
+        if self.bus.debug.is_some() && access != Access::Manage {
+            self.note_access(va, bytes, access == Access::Store);
         }
-        self.walk(mode, va, bytes, access, cached)
+        Ok(translation)
     }
 
     /// Walks the page table for an access within a page, and keeps the outcome if it may be.
@@ -282,6 +287,9 @@ impl Cpu<'_> {
     }
 
     fn keep(&mut self, va: u64, access: Access, translation: &Translation) {
+        if access != Access::Fetch && self.bus.debug.as_ref().is_some_and(|points| points.sees_page(va)) {
+            return;
+        }
         let offset = translation.pa - RAM_BASE;
         match access {
             Access::Fetch => self.tlb.enter(Kind::Fetch, va, offset),

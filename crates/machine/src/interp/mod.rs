@@ -11,6 +11,7 @@ mod memory;
 mod tier;
 mod timed;
 mod tlb;
+mod watched;
 
 mod hypervisor;
 mod privileged;
@@ -74,6 +75,9 @@ impl Engine for Interpreter {
     }
 
     fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
+        if core.bus.debug.is_some() {
+            return self.run_watched(core, budget);
+        }
         let Interpreter { tlbs, blocks } = self;
         let tlb = &mut tlbs[core.hart.id];
         let mut cpu = Cpu::new(core, tlb);

@@ -9,6 +9,8 @@ use cluster::job::Stream;
 use cluster::run::{Host, Input, Moment};
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,8 @@ pub(super) struct Console {
     pace: Option<(Instant, u64)>,
     broken: bool,
     at_line_start: bool,
+    /// Somebody else wants the node, asleep or not.
+    attention: Option<Arc<AtomicBool>>,
 }
 
 /// Where what the console says goes.
@@ -59,7 +63,7 @@ enum To {
 /// Errors: the host does not let signals be heard.
 ///
 /// A console that does not listen only shows.
-pub(super) fn attach(config: &Config, manner: Manner, listens: bool) -> Result<Console, Failure> {
+pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<Console, Failure> {
     let command = !config.run.command.is_empty();
     let listens = listens && !matches!(config.node.boot, Boot::Demo);
     let typed = stdin().is_terminal();
@@ -87,6 +91,7 @@ pub(super) fn attach(config: &Config, manner: Manner, listens: bool) -> Result<C
         pace: None,
         broken: false,
         at_line_start: true,
+        attention: None,
     })
 }
 
@@ -105,6 +110,20 @@ fn listen() -> Receiver<Vec<u8>> {
 }
 
 impl Console {
+    /// Ends a sleeping node's wait for typing whenever `attention` is set.
+    pub(super) fn set_attention(&mut self, attention: Arc<AtomicBool>) {
+        self.attention = Some(attention);
+    }
+
+    /// Tells, from any thread, which status a signal asks for.
+    pub(super) fn leaving(&self) -> impl Fn() -> Option<u8> + Send + use<> {
+        self.signals.teller()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.attention.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
     /// Gives the terminal back; shows what the console said last, when the run `failed` unseen.
     pub(super) fn finish(&mut self, failed: bool) {
         self.terminal = None;
@@ -254,7 +273,7 @@ impl Host for Console {
             let typing_goes_on = self.terminal.is_some() && self.keys.is_some();
             let over =
                 if moment.asleep && typing_goes_on { false } else { left.is_zero() || waits.is_zero() };
-            if over || input.leave.is_some() || !input.console.is_empty() {
+            if over || input.leave.is_some() || !input.console.is_empty() || self.is_wanted() {
                 return input;
             }
         }

@@ -1,5 +1,6 @@
 //! A run from its configuration to its report: files read, node booted, console attached, end told.
 
+mod debugger;
 mod files;
 mod host;
 mod report;
@@ -27,7 +28,7 @@ pub(crate) use surroundings::recorded_config;
 const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
 
 /// How a session speaks to people.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Manner {
     /// The report is one JSON document, alone on standard output.
     pub(crate) json: bool,
@@ -37,12 +38,14 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Run the other engine beside and compare every so many instructions.
     pub(crate) lockstep: Option<u64>,
+    /// Listen for gdb here.
+    pub(crate) gdb: Option<debug::gdb::Address>,
 }
 
 /// Runs a configuration to its end and reports.
 ///
 /// Errors: whatever keeps it from running; how it ended is in the exit code.
-pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
+pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
     if !config.run.command.is_empty() && !matches!(config.node.boot, Boot::Image { .. }) {
         return Err(Failure::new(
             Exit::Usage,
@@ -75,6 +78,7 @@ pub(crate) fn run(config: &Config, manner: Manner) -> Result<Exit, Failure> {
         cluster.set_shadow(boot(&oracle, &surroundings)?, every);
     }
     let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
+    debugger::attach(&mut cluster, &mut host, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
     let end = cluster.run(&mut surroundings.outside.host(&mut host));

@@ -3,7 +3,6 @@
 use super::Manner;
 use crate::config::units::write_bytes;
 use crate::exit::Exit;
-use cluster::control::Ended;
 use cluster::run::End;
 use cluster::telemetry::{HartTelemetry, Telemetry};
 use machine::node::Halt;
@@ -46,7 +45,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Prints as asked; a command's own output stays alone on standard output.
-    pub(super) fn print(&self, manner: Manner, command: bool) {
+    pub(super) fn print(&self, manner: &Manner, command: bool) {
         if manner.json {
             // A closed standard output is the reader's choice.
             let _ = writeln!(std::io::stdout(), "{}", self.json());
@@ -79,24 +78,7 @@ impl Report {
 
     /// The end in words.
     fn reason(&self) -> String {
-        match self.end {
-            End::Halted(Halt::PowerOff) => "the guest powered off".to_owned(),
-            End::Halted(Halt::Reboot) => "the guest asked for a reboot".to_owned(),
-            End::Halted(Halt::Failed(code)) => format!("the guest powered off with failure code {code}"),
-            End::Halted(Halt::ToHost(1)) => "the program passed (tohost = 1)".to_owned(),
-            End::Halted(Halt::ToHost(value)) => {
-                format!("the program failed: tohost = {value:#x} (test {})", value >> 1)
-            }
-            End::Time => "the limit of virtual time (--max-time) is reached".to_owned(),
-            End::Instructions => "the limit of instructions (--max-instructions) is reached".to_owned(),
-            End::Deadlock => "deadlock: every hart sleeps and nothing is due that could wake one".to_owned(),
-            End::Diverged => "the engines differ".to_owned(),
-            End::Left(status) => format!("left from outside, status {status}"),
-            End::Job(Ended::Status(status)) => format!("the command ended with status {status}"),
-            End::Job(Ended::Signal(number)) => format!("signal {number} ended the command"),
-            End::Job(Ended::NotStarted(error)) => format!("the command could not be started: error {error}"),
-            End::JobLost(ref reason) => reason.clone(),
-        }
+        self.end.to_string()
     }
 
     fn mips(&self) -> f64 {

@@ -64,7 +64,13 @@ impl Signals {
 
     /// The exit status that a signal heard so far asks for: 128 and its number.
     pub(super) fn status(&self) -> Option<u8> {
-        match self.heard.load(Ordering::Relaxed) {
+        self.teller()()
+    }
+
+    /// Tells the same from any thread.
+    pub(super) fn teller(&self) -> impl Fn() -> Option<u8> + Send + use<> {
+        let heard = Arc::clone(&self.heard);
+        move || match heard.load(Ordering::Relaxed) {
             0 => None,
             number => Some(u8::try_from(128 + number).unwrap_or(u8::MAX)),
         }

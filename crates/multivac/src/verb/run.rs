@@ -42,6 +42,10 @@ pub(crate) struct Args {
     /// differ.
     #[arg(long, value_name = "COUNT", value_parser = units::count, conflicts_with = "engine")]
     lockstep: Option<u64>,
+    /// Listen for gdb at HOST:PORT, :PORT or a socket's path, and wait for it before the first instruction; with
+    /// `,nowait` run at once, with `,hold` wait again when it goes.
+    #[arg(long, value_name = "ADDR[,nowait][,hold]", conflicts_with = "lockstep")]
+    gdb: Option<debug::gdb::Address>,
     /// Host threads; one node runs on one.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -123,9 +127,9 @@ impl Args {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let tone = crate::diag::tone();
         let manner =
-            Manner { json: self.json, quiet: tone.quiet, verbose: tone.verbose, lockstep: self.lockstep };
+            Manner { json: self.json, quiet: tone.quiet, verbose: tone.verbose, lockstep: self.lockstep, gdb: self.gdb.clone() };
         let config = self.resolve()?;
-        session::run(&config, manner)
+        session::run(&config, &manner)
     }
 
     /// The configuration that file, flags and `--set` come to; flags go over the file, `--set` over both.
