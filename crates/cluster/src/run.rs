@@ -77,7 +77,9 @@ impl std::fmt::Display for End {
             End::Left(status) => write!(f, "left from outside, status {status}"),
             End::Job(Ended::Status(status)) => write!(f, "the command ended with status {status}"),
             End::Job(Ended::Signal(number)) => write!(f, "signal {number} ended the command"),
-            End::Job(Ended::NotStarted(error)) => write!(f, "the command could not be started: error {error}"),
+            End::Job(Ended::NotStarted(error)) => {
+                write!(f, "the command could not be started: error {error}")
+            }
             End::JobLost(reason) => f.write_str(reason),
         }
     }

@@ -20,8 +20,8 @@ impl Listener {
         match &address.place {
             Place::Tcp(place) => Ok(Listener::Tcp(TcpListener::bind(place)?)),
             Place::Unix(path) => {
-                let left_behind =
-                    UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+                let left_behind = UnixStream::connect(path)
+                    .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
                 if left_behind {
                     std::fs::remove_file(path)?;
                 }

@@ -35,9 +35,7 @@ pub(super) fn answer(node: &mut Node, hart: usize, line: &str) -> String {
         ["csr", name] => csr(node, hart, name),
         ["csr", name, id] => hart_named(node, id).and_then(|hart| csr(node, hart, name)),
         ["translate", va] => number(va).map(|va| translate(node, hart, va)),
-        ["translate", va, id] => {
-            hart_named(node, id).and_then(|hart| Ok(translate(node, hart, number(va)?)))
-        }
+        ["translate", va, id] => hart_named(node, id).and_then(|hart| Ok(translate(node, hart, number(va)?))),
         ["xp", address] => number(address).and_then(|at| physical(node, at, 1)),
         ["xp", address, count] => number(address).and_then(|at| physical(node, at, number(count)?)),
         ["info", "devices"] => Ok(devices(node)),
@@ -109,7 +107,11 @@ fn translate(node: &mut Node, hart: usize, va: u64) -> String {
     let _ = match trace.result {
         Ok(to) => {
             let guest = to.gpa.map(|gpa| format!(" (guest physical {gpa:#x})")).unwrap_or_default();
-            let size = if to.shift < 40 { format!("in a block of {:#x} bytes", 1u64 << to.shift) } else { "untranslated".to_owned() };
+            let size = if to.shift < 40 {
+                format!("in a block of {:#x} bytes", 1u64 << to.shift)
+            } else {
+                "untranslated".to_owned()
+            };
             writeln!(text, "  physical {:#x}{guest}, {size}, {}", to.pa, letters(to.perms))
         }
         Err(trap) => writeln!(text, "  {:?}", trap.cause),
@@ -123,7 +125,8 @@ fn entry(step: &Step) -> String {
         Stage::First => "first stage, ",
         Stage::Second => "second stage, ",
     };
-    let value = step.value.map_or_else(|| "unreadable".to_owned(), |value| format!("{value:#018x} {}", flags(value)));
+    let value =
+        step.value.map_or_else(|| "unreadable".to_owned(), |value| format!("{value:#018x} {}", flags(value)));
     format!(
         "{stage}level {}: entry {} at {:#x} = {value}: {:?}",
         step.level, step.index, step.entry_address, step.meaning
@@ -195,7 +198,10 @@ fn virtio(slot: usize, device: &Mmio) -> String {
         _ if status & machine::dev::virtio::mmio::status::DRIVER_OK != 0 => "in use",
         _ => "being set up",
     };
-    format!("virtio slot {slot}: {kind}, PLIC source {}, status {status:#x} ({words})", board::virtio_source(slot))
+    format!(
+        "virtio slot {slot}: {kind}, PLIC source {}, status {status:#x} ({words})",
+        board::virtio_source(slot)
+    )
 }
 
 fn time(node: &mut Node) -> String {
@@ -242,10 +248,19 @@ mod tests {
         }
         let leaf = machine::ram::RAM_BASE >> 12 << 10 | 0xdf;
         node.bus.ram.write(root + 0x2000 + 8, &leaf.to_le_bytes()).unwrap();
+        node.start_supervisor(0, 0, 0);
         node.harts[0].csr.satp = 8 << 60 | root >> 12;
         node.harts[0].privilege = machine::privilege::Privilege::User;
         let text = answer(&mut node, 0, "translate 0x1234");
-        for part in ["Sv39", "level 2: entry 0", "level 1: entry 0", "level 0: entry 1", "vrwxu-ad", "physical 0x80000234", "0x1000 bytes, rwx"] {
+        for part in [
+            "Sv39",
+            "level 2: entry 0",
+            "level 1: entry 0",
+            "level 0: entry 1",
+            "vrwxu-ad",
+            "physical 0x80000234",
+            "0x1000 bytes, rwx",
+        ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(answer(&mut node, 0, "translate 0x5000").contains("LoadPageFault"));

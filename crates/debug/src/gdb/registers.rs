@@ -113,12 +113,18 @@ pub(super) fn description(has: impl Fn(u16) -> bool) -> String {
         register(&mut xml, name, FLOATS + number, "type=\"riscv_double\"");
     }
     xml.push_str("</feature>\n<feature name=\"org.gnu.gdb.riscv.csr\">\n");
-    let mut numbers: Vec<u16> = isa::csr::numbers().filter(|number| has(*number) && !is_dull(*number)).collect();
+    let mut numbers: Vec<u16> =
+        isa::csr::numbers().filter(|number| has(*number) && !is_dull(*number)).collect();
     numbers.sort_unstable();
     numbers.dedup();
     for number in numbers {
         let name = isa::csr::name(number).to_string();
-        register(&mut xml, &name, CSRS + usize::from(number), "type=\"int\" group=\"csr\" save-restore=\"no\"");
+        register(
+            &mut xml,
+            &name,
+            CSRS + usize::from(number),
+            "type=\"int\" group=\"csr\" save-restore=\"no\"",
+        );
     }
     xml.push_str("</feature>\n<feature name=\"org.gnu.gdb.riscv.virtual\">\n");
     register(&mut xml, "priv", PRIVILEGE, "type=\"int\" save-restore=\"no\"");

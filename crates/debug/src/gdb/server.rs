@@ -74,8 +74,7 @@ impl<'a> BlockingEventLoop for Events<'a> {
 }
 
 fn reason_of(word: Word) -> MultiThreadStopReason<u64> {
-    let signal =
-        |hart, signal| MultiThreadStopReason::SignalWithThread { tid: tid_of(hart), signal };
+    let signal = |hart, signal| MultiThreadStopReason::SignalWithThread { tid: tid_of(hart), signal };
     match word {
         Word::Stopped(stop) => match stop.reason {
             StopReason::Breakpoint => MultiThreadStopReason::SwBreak(tid_of(stop.hart)),

@@ -145,11 +145,7 @@ impl MultiThreadBase for Target<'_> {
         let hart = self.select(tid)?;
         let (data, physical) = (data.to_vec(), self.physical);
         let written = self.ask(move |node| {
-            if physical {
-                node.write_physical(start, &data)
-            } else {
-                node.write_virtual(hart, start, &data)
-            }
+            if physical { node.write_physical(start, &data) } else { node.write_virtual(hart, start, &data) }
         })?;
         written.map_err(|_| TargetError::NonFatal)
     }

@@ -112,8 +112,7 @@ const CSRS: [u16; 27] = [
 impl Node {
     /// Keeps a record of what hart `hart`, or every hart, executes from now on; `None` ends it.
     pub fn record(&mut self, hart: Option<usize>, witness: Option<Witness>) {
-        self.points().recording =
-            witness.map(|witness| Recording { hart, witness, stores: Vec::new() });
+        self.points().recording = witness.map(|witness| Recording { hart, witness, stores: Vec::new() });
     }
 
     /// The state of hart `id` before what comes next, if a record of it is kept.

@@ -71,7 +71,13 @@ impl Node {
     ///
     /// Errors: the trap that an access would take.
     pub fn translate(&mut self, id: usize, va: u64) -> Result<u64, Trap> {
-        let own = Request { sum: true, mxr: true, vs_sum: true, vs_mxr: true, ..self.harts[id].request(va, 1, Access::Load) };
+        let own = Request {
+            sum: true,
+            mxr: true,
+            vs_sum: true,
+            vs_mxr: true,
+            ..self.harts[id].request(va, 1, Access::Load)
+        };
         let as_supervisor = Request { privilege: Privilege::Supervisor, ..own };
         let outcome = self.walk(id, &own).result;
         let outcome = match outcome {

@@ -1,8 +1,8 @@
 //! The interpreter under observation: it stops before breakpoints and behind watched accesses.
 
+use super::Interpreter;
 use super::blocks::Decoded;
 use super::cpu::{Cpu, Stop};
-use super::Interpreter;
 use crate::core::Core;
 use crate::debug::Span;
 use crate::engine::Exit;

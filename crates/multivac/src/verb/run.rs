@@ -126,8 +126,13 @@ impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let tone = crate::diag::tone();
-        let manner =
-            Manner { json: self.json, quiet: tone.quiet, verbose: tone.verbose, lockstep: self.lockstep, gdb: self.gdb.clone() };
+        let manner = Manner {
+            json: self.json,
+            quiet: tone.quiet,
+            verbose: tone.verbose,
+            lockstep: self.lockstep,
+            gdb: self.gdb.clone(),
+        };
         let config = self.resolve()?;
         session::run(&config, &manner)
     }

@@ -1,0 +1,122 @@
+//! Debian's `gdb-multiarch` on a program with symbols; passed over where it is not installed.
+
+mod common;
+
+use common::{BASE, Outcome, TOHOST, elf, file, multivac, word};
+use isa::asm::Asm;
+use isa::reg::Reg;
+use std::process::{Command, Stdio};
+
+/// Where the program counts.
+const COUNTER: u64 = BASE + 0x2000;
+
+/// Counts to ten in a function of its own; the program's file.
+fn program() -> Vec<u8> {
+    // Addresses of labels are known when the code is; it does not depend on the symbols.
+    let mut count = 0;
+    elf(&[], |asm| count = write(asm));
+    elf(&[("tohost", TOHOST), ("count", count), ("counter", COUNTER)], |asm| {
+        write(asm);
+    })
+}
+
+fn write(asm: &mut Asm) -> u64 {
+    let (s0, s1, t0, t1) = (Reg::S0, Reg::S1, Reg::T0, Reg::T1);
+    let count = asm.label();
+    asm.li(s1, COUNTER).li(s0, 10);
+    let again = asm.here();
+    asm.call(count).addi(s0, s0, -1).bnez(s0, again);
+    asm.li(t0, TOHOST).li(t1, 1).sd(t1, t0, 0);
+    let here = asm.here();
+    asm.j(here);
+    asm.place(count);
+    let address = asm.address(count);
+    asm.ld(t0, s1, 0).addi(t0, t0, 1).sd(t0, s1, 0).ret();
+    address
+}
+
+const SCRIPT: &str = "\
+info threads
+break *&count
+continue
+backtrace
+printf \"mhartid %d mtvec %#lx\\n\", $mhartid, $mtvec
+info symbol $pc
+delete
+watch *(long *)&counter
+continue
+continue
+delete
+stepi
+x/i $pc
+monitor harts
+monitor translate 0x80000000
+print $priv
+continue
+";
+
+#[test]
+fn gdb_debugs_a_program_without_changing_the_run() {
+    if Command::new("gdb-multiarch").arg("--version").output().is_err() {
+        eprintln!("gdb-multiarch is not installed: passed over");
+        return;
+    }
+    let elf = file("count.elf", program());
+    let socket = std::env::temp_dir().join(format!("multivac-gdb-{}", std::process::id()));
+    let script = file("script.gdb", SCRIPT);
+    let alone = multivac(&["run", "--elf", word(&elf), "--json"]);
+    assert_eq!(alone.code, 0, "{alone:?}");
+    let run = Command::new(env!("CARGO_BIN_EXE_multivac"))
+        .args(["run", "--elf", word(&elf), "--json", "--gdb", word(&socket)])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    for _ in 0..200 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let target = format!("target remote {}", socket.display());
+    let gdb = Command::new("gdb-multiarch")
+        .args(["-nx", "-batch", "-ex", "set pagination off", "-ex", "set remotetimeout 30"])
+        .args(["-ex", &target, "-x", word(&script), word(&elf)])
+        .stdin(Stdio::null())
+        .output()
+        .expect("gdb runs");
+    let said = String::from_utf8_lossy(&gdb.stdout) + String::from_utf8_lossy(&gdb.stderr);
+    let output = run.wait_with_output().expect("the run ends");
+    let debugged = Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    for part in [
+        "hart 0: M-mode, running",
+        "Breakpoint 1, ",
+        "#0  ",
+        "mhartid 0 mtvec 0",
+        "count in section",
+        "Hardware watchpoint 2",
+        "Old value = 0\nNew value = 1",
+        "Old value = 1\nNew value = 2",
+        "hart 0: M-mode, running, in its turn, pc",
+        "untranslated, rwx",
+        "= 3",
+        "exited normally",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in what gdb said:\n{said}\n{debugged:?}");
+    }
+    assert_eq!(debugged.code, 0, "{debugged:?}");
+    assert_eq!(debugged.digest(), alone.digest(), "the debugger changed the run");
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_refused() {
+    let outcome = multivac(&["run", "--gdb", "/no/such/folder/socket"]);
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot listen for gdb"), "{outcome:?}");
+    assert_eq!(multivac(&["run", "--gdb", "nowhere"]).code, 2);
+}
