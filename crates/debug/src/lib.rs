@@ -4,3 +4,6 @@
 //! not; only what a person writes through the debugger changes it.
 
 pub mod gdb;
+pub mod symbols;
+pub mod trace;
+pub mod unwind;

@@ -9,6 +9,7 @@ use machine::node::{Limits, Node, Pause};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ fn session(name: &str, flags: &str) -> Session {
     let path = std::env::temp_dir().join(format!("multivac-gdb-{}-{name}", std::process::id()));
     let address: Address = format!("{}{flags}", path.display()).parse().unwrap();
     let (mut node, _) = node();
-    let mut gdb = Gdb::listen(&address, &node, Box::new(|| None)).unwrap();
+    let mut gdb = Gdb::listen(&address, &node, Arc::default(), Box::new(|| None)).unwrap();
     let run = std::thread::spawn(move || {
         // Epoch by epoch, as the run loop does it: gdb is heard in between.
         let mut cycle = 0;
@@ -149,7 +150,7 @@ fn stops_steps_and_looks_leave_the_run_as_it_was() {
 
 #[test]
 fn a_gdb_that_talks_nonsense_or_goes_lets_the_run_go_on() {
-    let session = session("nonsense", ",nowait,hold");
+    let session = session("nonsense", ",hold");
     for words in [
         &b"$?#00"[..],
         b"\x03\x03\x03",

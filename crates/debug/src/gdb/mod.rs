@@ -13,7 +13,9 @@ mod server;
 mod target;
 
 pub use address::Address;
+pub(crate) use target::state;
 
+use crate::symbols::Symbols;
 use link::{Far, Near, Request, Word};
 use machine::debug::{Driven, Driver, Step, StopReason};
 use machine::node::{Limits, Node, Pause};
@@ -48,14 +50,19 @@ pub struct Gdb {
 }
 
 impl Gdb {
-    /// Listens at `address` for gdb, on behalf of `node`. `leave` is asked while the node stands still.
+    /// Listens at `address` for gdb, on behalf of `node`, whose program has `symbols`. `leave` is asked while the node stands still.
     ///
     /// Errors: the host's, when it does not let us listen there.
-    pub fn listen(address: &Address, node: &Node, leave: Leave) -> std::io::Result<Gdb> {
+    pub fn listen(
+        address: &Address,
+        node: &Node,
+        symbols: Arc<Symbols>,
+        leave: Leave,
+    ) -> std::io::Result<Gdb> {
         let listener = connection::Listener::bind(address)?;
         let (near, far) = link::pair();
         let reason = Arc::new(Mutex::new("the node runs".to_owned()));
-        let facts = target::Facts::of(node, Arc::clone(&reason));
+        let facts = target::Facts::of(node, symbols, Arc::clone(&reason));
         std::thread::Builder::new()
             .name("gdb".to_owned())
             .spawn(move || server::serve(&listener, &far, &facts))?;

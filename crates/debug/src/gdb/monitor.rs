@@ -1,12 +1,15 @@
 //! The `monitor` commands: what gdb has no words for.
 
 use super::target::state;
+use crate::symbols::Symbols;
+use crate::unwind;
 use machine::board;
 use machine::dev::virtio::mmio::{Mmio, Peripheral};
 use machine::mmu::mode;
 use machine::mmu::trace::{Stage, Step};
 use machine::mmu::{Access, Perms};
 use machine::node::Node;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 const HELP: &str = "\
@@ -16,6 +19,8 @@ monitor translate VA [HART]     every page-table entry on the way from a virtual
 monitor xp ADDRESS [WORDS]      8-byte words of physical memory
 monitor physical on|off         memory commands of gdb take physical addresses
 monitor info devices            the devices and where they stand
+monitor backtrace [HART]        who called whom, as far as the stack tells; of one hart or of all
+monitor symbol NAME|ADDRESS     the address of a name, or the name of an address
 monitor time                    virtual time, cycles and instructions
 monitor digest                  digest of the node's state: equal on every run that is here
 monitor why                     why the node stands still
@@ -27,7 +32,7 @@ Breakpoints and watchpoints go by virtual address, in every address space; store
 const WORDS_MAX: u64 = 512;
 
 /// Answers `line`, asked with `hart` selected.
-pub(super) fn answer(node: &mut Node, hart: usize, line: &str) -> String {
+pub(super) fn answer(node: &mut Node, hart: usize, symbols: &Symbols, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let outcome = match words[..] {
         [] | ["help"] => Ok(HELP.to_owned()),
@@ -39,6 +44,9 @@ pub(super) fn answer(node: &mut Node, hart: usize, line: &str) -> String {
         ["xp", address] => number(address).and_then(|at| physical(node, at, 1)),
         ["xp", address, count] => number(address).and_then(|at| physical(node, at, number(count)?)),
         ["info", "devices"] => Ok(devices(node)),
+        ["backtrace"] => Ok(backtrace(node, None, symbols)),
+        ["backtrace", id] => hart_named(node, id).map(|hart| backtrace(node, Some(hart), symbols)),
+        ["symbol", what] => symbol(node, symbols, what),
         ["time"] => Ok(time(node)),
         ["digest"] => Ok(digest(node)),
         _ => Err(format!("no such command: {line}; `monitor help` lists them")),
@@ -69,6 +77,37 @@ fn harts(node: &Node) -> String {
         format!("{}, pc {:#x}, {} instructions\n", state(node, id), hart.pc, hart.retired)
     };
     (0..node.harts.len()).map(line).collect()
+}
+
+/// The program's symbols, or else those of a kernel in memory.
+fn known<'a>(node: &Node, symbols: &'a Symbols) -> Cow<'a, Symbols> {
+    if symbols.is_empty() {
+        Cow::Owned(Symbols::of_memory(&node.bus.ram).unwrap_or_default())
+    } else {
+        Cow::Borrowed(symbols)
+    }
+}
+
+fn backtrace(node: &mut Node, hart: Option<usize>, symbols: &Symbols) -> String {
+    let symbols = known(node, symbols);
+    match hart {
+        Some(hart) => unwind::hart(node, hart, &symbols),
+        None => unwind::report(node, &symbols),
+    }
+}
+
+fn symbol(node: &Node, symbols: &Symbols, what: &str) -> Result<String, String> {
+    let symbols = known(node, symbols);
+    if let Some(address) = symbols.find(what) {
+        return Ok(format!("{what} = {address:#x}\n"));
+    }
+    let address = number(what).map_err(|_| format!("no symbol is called `{what}`"))?;
+    let name = symbols.describe(address);
+    if name.is_empty() {
+        Err(format!("{address:#x} is in no symbol"))
+    } else {
+        Ok(format!("{address:#x} = {name}\n"))
+    }
 }
 
 fn csr(node: &mut Node, hart: usize, name: &str) -> Result<String, String> {
@@ -232,6 +271,10 @@ mod tests {
     use machine::interp::Interpreter;
     use machine::node::Config;
 
+    fn answer(node: &mut Node, hart: usize, line: &str) -> String {
+        super::answer(node, hart, &Symbols::default(), line)
+    }
+
     fn node() -> Node {
         let config = Config::default();
         Node::new(&config, Box::new(Interpreter::new(1))).unwrap()
@@ -282,6 +325,8 @@ mod tests {
             ("info devices", "16550"),
             ("time", "0 instructions"),
             ("digest", " after 0 instructions"),
+            ("backtrace 0", "#0  0x0000000000000000"),
+            ("symbol main", "no symbol is called `main`"),
             ("dance", "no such command"),
         ] {
             let text = answer(&mut node, 0, line);

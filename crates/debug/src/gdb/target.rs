@@ -4,6 +4,7 @@
 use super::link::{Far, Gone, Request};
 use super::registers::{General, Register, Riscv, description};
 use super::{ask, monitor};
+use crate::symbols::Symbols;
 use gdbstub::common::{Signal, Tid};
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::base::multithread::{
@@ -34,16 +35,18 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Facts {
     harts: usize,
     description: String,
+    symbols: Arc<Symbols>,
     /// Why the node stands still.
     reason: Arc<Mutex<String>>,
 }
 
 impl Facts {
-    pub(super) fn of(node: &Node, reason: Arc<Mutex<String>>) -> Facts {
+    pub(super) fn of(node: &Node, symbols: Arc<Symbols>, reason: Arc<Mutex<String>>) -> Facts {
         let architecture = node.architecture();
         Facts {
             harts: node.harts.len(),
             description: description(|number| csr::exists(architecture, number)),
+            symbols,
             reason,
         }
     }
@@ -233,7 +236,7 @@ impl ThreadExtraInfo for Target<'_> {
 }
 
 /// A hart in a few words.
-pub(super) fn state(node: &Node, id: usize) -> String {
+pub(crate) fn state(node: &Node, id: usize) -> String {
     let hart = &node.harts[id];
     let mode = match (hart.privilege, hart.virt) {
         (Privilege::Machine, _) => "M",
@@ -371,7 +374,8 @@ impl MonitorCmd for Target<'_> {
             }
             _ => {
                 let hart = self.hart;
-                let text = ask(self.far, move |node| monitor::answer(node, hart, &line))?;
+                let symbols = Arc::clone(&self.facts.symbols);
+                let text = ask(self.far, move |node| monitor::answer(node, hart, &symbols, &line))?;
                 out.write_raw(text.as_bytes());
             }
         }
