@@ -233,6 +233,11 @@ impl Cluster {
         &self.node
     }
 
+    /// The node, for a look that changes nothing.
+    pub fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
     /// Virtual time.
     ///
     /// Units: nanoseconds, rounded down.

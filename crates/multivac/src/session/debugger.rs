@@ -1,30 +1,112 @@
-//! Those who look on while a session runs: gdb.
+//! Those who look on while a session runs: gdb, the trace of instructions, and whoever asks afterwards where the
+//! harts were.
 
 use super::Manner;
+use super::files;
 use super::host::Console;
+use super::trace_file;
+use crate::config::{Boot, Config, Elf};
 use crate::exit::{Exit, Failure};
-use cluster::run::Cluster;
+use cluster::run::{Cluster, End};
 use debug::gdb::{Address, Gdb};
+use debug::symbols::Symbols;
+use debug::trace::{Order, Tracer};
+use debug::unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Whom the user named.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Onlookers {
+    /// Listen for gdb here.
+    pub(crate) gdb: Option<Address>,
+    /// Keep a trace.
+    pub(crate) trace: Option<Order>,
+    /// Names for addresses.
+    pub(crate) symbols: Option<PathBuf>,
+}
+
+/// Tells what went wrong in writing.
+type Complaint = Box<dyn Fn() -> Option<String>>;
+
+/// The onlookers of a session that runs.
+pub(super) struct Onlooking {
+    symbols: Arc<Symbols>,
+    trace: Option<(PathBuf, Complaint)>,
+}
 
 /// Lets whoever the user named look on.
 ///
-/// Errors: the port cannot be had.
-pub(super) fn attach(cluster: &mut Cluster, host: &mut Console, manner: &Manner) -> Result<(), Failure> {
-    if let Some(address) = &manner.gdb {
-        let gdb = listen(address, cluster, host)?;
+/// Errors: the port cannot be had, a file cannot be read or written.
+pub(super) fn attach(
+    cluster: &mut Cluster,
+    host: &mut Console,
+    config: &Config,
+    manner: &Manner,
+) -> Result<Onlooking, Failure> {
+    let symbols = Arc::new(symbols(config, manner.onlookers.symbols.as_deref())?);
+    let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
+    if let Some(address) = &manner.onlookers.gdb {
+        let gdb =
+            Gdb::listen(address, cluster.node(), symbols, Box::new(host.leaving())).map_err(|error| {
+                let cause = format!("cannot listen for gdb at {address}: {error}");
+                Failure::new(Exit::Host, cause, "name another port or path")
+            })?;
         host.set_attention(gdb.attention());
         cluster.set_driver(Box::new(gdb));
         if !manner.quiet {
             let wait = if address.waits { "the node waits for it" } else { "the node runs meanwhile" };
             eprintln!("note: gdb is listened for; {wait}: gdb-multiarch -ex 'target remote {address}'");
         }
+    } else if let Some(order) = &manner.onlookers.trace {
+        if order.hart.is_some_and(|hart| hart >= config.node.harts) {
+            let cause = format!("there is no hart {} to trace", order.hart.unwrap_or(0));
+            return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
+        }
+        let sink = trace_file::create(&order.file)?;
+        let tracer = Tracer::new(order.clone(), symbols, sink);
+        onlooking.trace = Some((order.file.clone(), Box::new(tracer.error())));
+        cluster.set_driver(Box::new(tracer));
     }
-    Ok(())
+    Ok(onlooking)
 }
 
-fn listen(address: &Address, cluster: &Cluster, host: &Console) -> Result<Gdb, Failure> {
-    Gdb::listen(address, cluster.node(), Box::new(host.leaving())).map_err(|error| {
-        let cause = format!("cannot listen for gdb at {address}: {error}");
-        Failure::new(Exit::Host, cause, "name another port or path")
+/// The symbols that the user named, or else those of the program.
+fn symbols(config: &Config, named: Option<&Path>) -> Result<Symbols, Failure> {
+    if let Some(path) = named {
+        let bytes = files::program("symbol file", path)?;
+        return Symbols::parse(&bytes).map_err(|error| {
+            let cause = format!("{} gives no symbols: {error}", path.display());
+            Failure::new(Exit::Image, cause, "an ELF, a System.map or an uncompressed Linux kernel does")
+        });
+    }
+    // A program without symbols runs as well; what is wrong with it was said when it was loaded.
+    Ok(match &config.node.boot {
+        Boot::Elf(Elf { file, .. }) => files::program("program", file)
+            .ok()
+            .and_then(|bytes| Symbols::parse(&bytes).ok())
+            .unwrap_or_default(),
+        _ => Symbols::default(),
     })
+}
+
+impl Onlooking {
+    /// Where the harts are, after an end that asks for it.
+    pub(super) fn backtrace(&self, cluster: &mut Cluster, end: &End) -> Option<String> {
+        if !end.is_failure() || matches!(end, End::Job(_)) {
+            return None;
+        }
+        let node = cluster.node_mut();
+        let of_kernel = || Symbols::of_memory(&node.bus.ram).unwrap_or_default();
+        let symbols = if self.symbols.is_empty() { &of_kernel() } else { &*self.symbols };
+        Some(unwind::report(node, symbols))
+    }
+
+    /// Errors: the trace could not be written to its end.
+    pub(super) fn conclude(&self) -> Result<(), Failure> {
+        let Some((path, complaint)) = &self.trace else { return Ok(()) };
+        let Some(error) = complaint() else { return Ok(()) };
+        let cause = format!("the trace {} ends early: {error}", path.display());
+        Err(Failure::new(Exit::Host, cause, "make room, or trace less: ,count=N"))
+    }
 }

@@ -6,6 +6,7 @@ mod host;
 mod report;
 mod surroundings;
 mod terminal;
+mod trace_file;
 
 use crate::config::{Boot, Config, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Timing, canonical};
 use crate::exit::{Exit, Failure};
@@ -13,6 +14,7 @@ use cluster::boot::{self, BootError, Booted, Devices, Hardware, Payload, Start};
 use cluster::control::Command;
 use cluster::disk;
 use cluster::run::{Bounds, Cluster, End};
+pub(crate) use debugger::Onlookers;
 use image::BootOptions;
 use machine::board::Board;
 use machine::dev::virtio::disk::BlockBackend;
@@ -38,8 +40,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Run the other engine beside and compare every so many instructions.
     pub(crate) lockstep: Option<u64>,
-    /// Listen for gdb here.
-    pub(crate) gdb: Option<debug::gdb::Address>,
+    /// Who looks on.
+    pub(crate) onlookers: Onlookers,
 }
 
 /// Runs a configuration to its end and reports.
@@ -78,7 +80,7 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
         cluster.set_shadow(boot(&oracle, &surroundings)?, every);
     }
     let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
-    debugger::attach(&mut cluster, &mut host, manner)?;
+    let onlooking = debugger::attach(&mut cluster, &mut host, config, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
     let end = cluster.run(&mut surroundings.outside.host(&mut host));
@@ -87,6 +89,7 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
     let exit = exit_of(&end, !config.run.command.is_empty());
     let by_command = matches!(end, End::Job(_) | End::Left(_));
     host.finish(exit != Exit::Ok && !by_command);
+    let backtrace = onlooking.backtrace(&mut cluster, &end);
     let signature = write_signature(config, &cluster);
     let digest = cluster.digest(&canonical(&config.for_digest()));
     let virtual_ns = cluster.virtual_ns();
@@ -104,6 +107,7 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
         setup_s: (run_started - started).as_secs_f64(),
         digest: digest.to_hex().to_string(),
         tape: conclusion.line(),
+        backtrace,
         telemetry: cluster.telemetry(),
         engine: cluster.node().engine_name(),
     };
@@ -112,6 +116,7 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Divergence, text, "this is a defect of Multivac; please report it"));
     }
     conclusion.into_result()?;
+    onlooking.conclude()?;
     signature?;
     Ok(exit)
 }

@@ -37,6 +37,8 @@ pub(crate) struct Report {
     pub(crate) digest: String,
     /// What became of what came from outside, where there is something to say.
     pub(crate) tape: Option<String>,
+    /// Where the harts were, after a bad end.
+    pub(crate) backtrace: Option<String>,
     /// Counters.
     pub(crate) telemetry: Telemetry,
     /// What executed the instructions.
@@ -53,6 +55,11 @@ impl Report {
             eprint!("{}", self.text(manner.verbose));
         } else if !manner.quiet {
             let _ = write!(std::io::stdout(), "\n{}", self.text(manner.verbose));
+        }
+        if !manner.quiet
+            && let Some(text) = &self.backtrace
+        {
+            eprint!("where the harts were:\n{text}");
         }
         if manner.quiet && !manner.json && self.exit != Exit::Ok && !command {
             eprintln!("{}", self.reason());
@@ -143,6 +150,7 @@ impl Report {
             "what": self.what,
             "tape": self.tape,
             "replay": self.replay,
+            "backtrace": self.backtrace.as_ref().map(|text| text.lines().collect::<Vec<_>>()),
             "nodes": [{
                 "name": "n0",
                 "memory_bytes": self.memory_bytes,

@@ -6,6 +6,7 @@ pub(crate) mod help;
 pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod schedule;
+pub(crate) mod symbols;
 pub(crate) mod topology;
 pub(crate) mod tour;
 pub(crate) mod traffic;
@@ -27,6 +28,8 @@ pub(crate) enum Verb {
     Schedule(schedule::Args),
     /// Make, list and remove guest images.
     Image(image::Args),
+    /// The symbols of a program or kernel, as lines or as an ELF for debuggers.
+    Symbols(symbols::Args),
     /// What this host can do, what is missing and how to get it.
     Doctor(doctor::Args),
     /// Completions of the command line for a shell, on standard output.
@@ -47,6 +50,7 @@ impl Verb {
             Verb::Traffic(args) => args.run(),
             Verb::Schedule(args) => args.run(),
             Verb::Image(args) => args.run(),
+            Verb::Symbols(args) => args.run(),
             Verb::Doctor(args) => args.run(),
             Verb::Completions(args) => args.run(),
             Verb::Man(args) => args.run(),

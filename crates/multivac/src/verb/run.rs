@@ -46,6 +46,14 @@ pub(crate) struct Args {
     /// `,nowait` run at once, with `,hold` wait again when it goes.
     #[arg(long, value_name = "ADDR[,nowait][,hold]", conflicts_with = "lockstep")]
     gdb: Option<debug::gdb::Address>,
+    /// Write each executed instruction with what it changed: FILE[,from=N][,count=N][,hart=N]; at most a million
+    /// lines unless told. A FILE that ends in `.zst` is compressed.
+    #[arg(long, value_name = "FILE[,from=N]...", conflicts_with_all = ["lockstep", "gdb"])]
+    trace_instructions: Option<debug::trace::Order>,
+    /// Names for addresses in traces and reports: an ELF, a System.map, or a Linux kernel; without it the
+    /// program's own, or those in a kernel's memory.
+    #[arg(long, value_name = "FILE")]
+    symbols: Option<PathBuf>,
     /// Host threads; one node runs on one.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -131,10 +139,18 @@ impl Args {
             quiet: tone.quiet,
             verbose: tone.verbose,
             lockstep: self.lockstep,
-            gdb: self.gdb.clone(),
+            onlookers: self.onlookers(),
         };
         let config = self.resolve()?;
         session::run(&config, &manner)
+    }
+
+    fn onlookers(&self) -> session::Onlookers {
+        session::Onlookers {
+            gdb: self.gdb.clone(),
+            trace: self.trace_instructions.clone(),
+            symbols: self.symbols.clone(),
+        }
     }
 
     /// The configuration that file, flags and `--set` come to; flags go over the file, `--set` over both.
