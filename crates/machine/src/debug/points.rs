@@ -160,11 +160,9 @@ impl Points {
 
     /// Whether `hart` stops before the instruction at `pc`.
     pub(crate) fn stops_at(&mut self, hart: usize, pc: u64) -> bool {
-        if self.breakpoints.binary_search(&pc).is_err() {
-            return false;
-        }
-        if self.pass == Some((hart, pc)) {
-            self.pass = None;
+        // A pass is for what the hart executes next: breakpoints may have moved since it was given.
+        let pass = self.pass.take_if(|(id, _)| *id == hart);
+        if self.breakpoints.binary_search(&pc).is_err() || pass == Some((hart, pc)) {
             return false;
         }
         self.hit = Some(Stop { hart, reason: StopReason::Breakpoint });
@@ -210,6 +208,9 @@ mod tests {
         assert!(points.stops_at(1, 100), "it is another hart's pass");
         assert!(!points.stops_at(0, 100));
         assert!(points.stops_at(0, 100));
+        points.pass(0, 100);
+        assert!(!points.stops_at(0, 96));
+        assert!(points.stops_at(0, 100), "the pass was for the instruction that came next");
         assert_eq!(points.ahead(96, 8).collect::<Vec<_>>(), [4]);
         assert_eq!(points.ahead(96, 4).count() + points.ahead(100, 64).count(), 0);
         assert!(points.remove_breakpoint(100));
