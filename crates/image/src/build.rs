@@ -24,7 +24,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Changes whenever the same packages give a different bundle.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const SUITE: &str = "trixie";
 /// The package index, in the forms that it may come in, the smallest first.
 const INDICES: [&str; 3] = ["Packages.xz", "Packages.gz", "Packages"];

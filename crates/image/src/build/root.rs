@@ -11,9 +11,11 @@ use crate::{ImageError, Progress};
 use std::collections::BTreeMap;
 
 /// Modules that guests are likely to want later; the ones that boot needs are in the initramfs.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "9p",
     "bridge",
+    // The ext4 file system asks for it by its alias.
+    "crc32c_generic",
     "erofs",
     "ext4",
     "fuse",
