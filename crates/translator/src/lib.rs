@@ -29,4 +29,5 @@ mod runtime;
 mod space;
 mod store;
 
+pub use emit::probe::interpreted;
 pub use engine::{CACHE_BYTES_MAX, CACHE_BYTES_MIN, Options, Refused, Translator};

@@ -1,6 +1,7 @@
 //! Emitting one block: the frame around its instructions, its exits and its cold paths.
 
 pub(crate) mod plan;
+pub(crate) mod probe;
 pub(crate) mod trampoline;
 
 use crate::abi::{RAX, pinned, x_at};
@@ -16,6 +17,7 @@ use std::mem::offset_of;
 use trampoline::Trampoline;
 
 /// Where a block is to be emitted.
+#[derive(Default)]
 pub(crate) struct Target {
     /// Where its code will run.
     pub(crate) address: usize,
@@ -98,23 +100,7 @@ pub(crate) struct Emitter<'a> {
 
 /// Emits the block of `insts` at virtual address `va`; `None` when the assembler refuses.
 pub(crate) fn block(target: &Target, va: u64, insts: &[Inst]) -> Option<Emitted> {
-    let mut ops = VecAssembler::new(target.address);
-    let entry = ops.new_dynamic_label();
-    let mut emitter = Emitter {
-        ops,
-        target,
-        va,
-        count: insts.len() as u32,
-        index: 0,
-        pc: va,
-        entry,
-        cold: Vec::new(),
-        sites: Vec::new(),
-        stubs: Vec::new(),
-        roles: plan::roles(insts),
-        fallback: None,
-        float_checked: false,
-    };
+    let mut emitter = Emitter::new(target, va, insts);
     emitter.charge();
     for inst in insts {
         emitter.instruction(inst);
@@ -133,6 +119,28 @@ fn transfers(inst: &Inst) -> bool {
     use isa::Op::{Beq, Bge, Bgeu, Blt, Bltu, Bne, Jal, Jalr};
     matches!(inst.op, Jal | Jalr)
         || (matches!(inst.op, Beq | Bne | Blt | Bge | Bltu | Bgeu) && block::ends(inst))
+}
+
+impl<'a> Emitter<'a> {
+    fn new(target: &'a Target, va: u64, insts: &[Inst]) -> Emitter<'a> {
+        let mut ops = VecAssembler::new(target.address);
+        let entry = ops.new_dynamic_label();
+        Emitter {
+            ops,
+            target,
+            va,
+            count: insts.len() as u32,
+            index: 0,
+            pc: va,
+            entry,
+            cold: Vec::new(),
+            sites: Vec::new(),
+            stubs: Vec::new(),
+            roles: plan::roles(insts),
+            fallback: None,
+            float_checked: false,
+        }
+    }
 }
 
 impl Emitter<'_> {

@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
 const FRAME: i32 = 8 + KEPT_MAX as i32 * 8;
 
 /// Addresses of the shared pieces of code.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Trampoline {
     enter: usize,
     /// Leaves through the unlinked slot in `eax`.
