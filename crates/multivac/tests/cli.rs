@@ -101,3 +101,15 @@ fn the_doctor_looks_at_the_host() {
     let text = String::from_utf8_lossy(&bare.stdout).into_owned();
     assert!(text.contains("no gdb-multiarch") && text.contains("apt-get install gdb-multiarch"), "{text}");
 }
+
+#[test]
+fn the_doctor_lists_what_has_no_host_code() {
+    let document = multivac(&["doctor", "--isa", "--json"]).json();
+    let interpreted = document["interpreted"].as_array().expect("a list");
+    assert!(interpreted.iter().any(|name| name == "wfi"), "{document}");
+    assert!(
+        document["instructions"].as_u64() > Some(interpreted.len() as u64) || !cfg!(target_arch = "x86_64")
+    );
+    let text = multivac(&["doctor", "--isa"]).stdout;
+    assert!(text.starts_with(&format!("{} of ", interpreted.len())) && text.contains(" wfi"), "{text}");
+}

@@ -1,6 +1,7 @@
 //! `multivac doctor`: what this host can do, what is missing and how to get it.
 
 mod host;
+mod isa;
 mod tools;
 
 use crate::exit::{Exit, Failure};
@@ -12,6 +13,9 @@ pub(crate) struct Args {
     /// As one JSON document.
     #[arg(long)]
     json: bool,
+    /// Instead: the instructions that the translator leaves to the interpreter.
+    #[arg(long)]
+    isa: bool,
 }
 
 /// How much something matters.
@@ -60,6 +64,13 @@ impl Finding {
 impl Args {
     /// Carries the verb out; the exit code tells whether machines run here at all.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        if self.isa {
+            match self.json {
+                true => println!("{}", isa::as_json()),
+                false => print!("{}", isa::as_text()),
+            }
+            return Ok(Exit::Ok);
+        }
         let findings: Vec<Finding> = host::look().into_iter().chain(tools::look()).collect();
         if self.json {
             println!("{}", as_json(&findings));
