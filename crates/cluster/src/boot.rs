@@ -1,5 +1,7 @@
 //! From files to a node that is about to execute its first instruction.
 
+use crate::address;
+use fabric::NodeId;
 use machine::board::{Board, BoardError, VIRTIO_SLOTS};
 use machine::core::Architecture;
 use machine::dev::virtio::block::Block;
@@ -7,7 +9,7 @@ use machine::dev::virtio::console::Console;
 use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::entropy::Entropy;
 use machine::dev::virtio::mmio::Peripheral;
-use machine::dev::virtio::net::Net;
+use machine::dev::virtio::net::{Capacity, Net};
 use machine::dev::virtio::p9::P9;
 use machine::dev::virtio::p9::share::Share;
 use machine::engine::Engine;
@@ -53,6 +55,28 @@ pub struct Devices {
     pub shares: Vec<SharedFolder>,
     /// Columns and rows of the console, where its size is known.
     pub console_size: Option<(u16, u16)>,
+    /// How it hangs on the network.
+    pub network: Attachment,
+}
+
+/// A node's network interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The node, which gives the interfaces their addresses.
+    pub node: NodeId,
+    /// How many interfaces it has.
+    pub interfaces: usize,
+    /// Whether there is a network at all: else what they send is dropped.
+    pub connected: bool,
+    /// What each can hold and carry.
+    pub capacity: Capacity,
+}
+
+impl Default for Attachment {
+    /// A single node's one interface, connected to nothing.
+    fn default() -> Attachment {
+        Attachment { node: NodeId(0), interfaces: 1, connected: false, capacity: Capacity::default() }
+    }
 }
 
 /// A folder that the guest may mount.
@@ -150,14 +174,13 @@ impl std::fmt::Display for BootError {
 
 impl std::error::Error for BootError {}
 
-/// Most disks and shared folders of a node: slots are also taken by the network interface, the console and the entropy device.
+/// Most disks and shared folders, beside one network interface: slots are also taken by that, the console and the
+/// entropy device.
 pub const DISKS_MAX: usize = VIRTIO_SLOTS - 3;
 /// The stream of the seed from which the entropy device draws.
 const ENTROPY_STREAM: u64 = 1;
 /// The console's size where nobody sees it: that of the first terminals.
 const CONSOLE_SIZE: (u16, u16) = (80, 24);
-/// MAC of the first node: `02:00:00:00:hh:ll`, the last two its number from 1.
-const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// Plugs in all devices: disks first, so that the first disk is in the first slot; shared folders last.
 fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), BootError> {
@@ -168,15 +191,19 @@ fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), Bo
         .into_iter()
         .enumerate()
         .map(|(index, backend)| Peripheral::Block(Block::new(backend, &format!("multivac-{index}"))));
+    let network = devices.network;
+    let interfaces = (0..network.interfaces).map(|rail| {
+        let net = Net::new(address::mac(network.node, rail), network.connected);
+        Peripheral::Net(net.with_capacity(network.capacity))
+    });
     let others = [
-        Peripheral::Net(Net::new(MAC, false)),
         Peripheral::Console(Console::new(columns, rows)),
         Peripheral::Entropy(Entropy::new(Random::new(hardware.seed, ENTROPY_STREAM))),
     ];
     let start_s = hardware.board.rtc_start_s;
     let shares =
         devices.shares.into_iter().map(|shared| Peripheral::P9(P9::new(&shared.tag, shared.share, start_s)));
-    for peripheral in disks.chain(others).chain(shares) {
+    for peripheral in disks.chain(interfaces).chain(others).chain(shares) {
         node.bus.attach(peripheral).map_err(|_| BootError::Disks { asked })?;
     }
     Ok(())

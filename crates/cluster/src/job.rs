@@ -1,13 +1,16 @@
-//! The command that a run is for: started over the control channel once the guest is ready, fed, and heard to its
-//! end.
+//! What is done with a guest over its control channel: it is given its identity, and the command that the run is for
+//! is started, fed, and heard to its end.
 
-use crate::control::{Command, ControlError, Ended, Event, JobId, Session};
+use crate::control::{Command, ControlError, Ended, Event, Identity, JobId, Session};
 
-/// A command on its way through a guest.
+/// A guest's errand: an identity, a command, or both.
 #[derive(Debug)]
 pub struct Job {
-    command: Command,
+    identity: Option<Identity>,
+    command: Option<Command>,
     session: Session,
+    prepared: bool,
+    ended: Option<Ended>,
     id: Option<JobId>,
     stdin_closed: bool,
     /// Bytes that the port had no room for yet.
@@ -28,6 +31,8 @@ pub enum Stream {
 pub enum Step {
     /// The command wrote.
     Wrote(Stream, Vec<u8>),
+    /// The guest is ready, and has its identity if it is to have one: the command may start.
+    Prepared,
     /// The command ended.
     Ended(Ended),
     /// The guest never got to where commands run, or its agent broke the protocol.
@@ -35,9 +40,40 @@ pub enum Step {
 }
 
 impl Job {
-    /// A command that waits for its guest.
-    pub fn new(command: Command) -> Job {
-        Job { command, session: Session::new(), id: None, stdin_closed: false, to_guest: Vec::new() }
+    /// An errand that waits for its guest.
+    pub fn new(identity: Option<Identity>, command: Option<Command>) -> Job {
+        Job {
+            identity,
+            command,
+            session: Session::new(),
+            prepared: false,
+            ended: None,
+            id: None,
+            stdin_closed: false,
+            to_guest: Vec::new(),
+        }
+    }
+
+    /// Whether the guest is ready, and has its identity.
+    pub fn is_prepared(&self) -> bool {
+        self.prepared
+    }
+
+    /// How the command ended, if it has.
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// Whether there is a command at all.
+    pub fn has_command(&self) -> bool {
+        self.command.is_some()
+    }
+
+    /// Starts the command of a guest that is prepared; says why it cannot.
+    pub fn start(&mut self) -> Option<Step> {
+        let command = self.command.as_ref().filter(|_| self.prepared && self.id.is_none())?;
+        self.id = self.session.run(command);
+        self.id.is_none().then(|| Step::Lost("the command is too long for the guest".to_owned()))
     }
 
     /// Whether the command runs and takes input.
@@ -62,7 +98,7 @@ impl Job {
         self.session.shut_down(false);
     }
 
-    /// Takes in what the guest sent, and starts the command when it may.
+    /// Takes in what the guest sent.
     pub fn receive(&mut self, bytes: &[u8]) -> Vec<Step> {
         match self.session.receive(bytes) {
             Ok(events) => events.into_iter().filter_map(|event| self.step(event)).collect(),
@@ -81,24 +117,36 @@ impl Job {
 
     /// Whether bytes for the guest wait.
     pub fn has_more(&self) -> bool {
-        !self.to_guest.is_empty()
+        !self.to_guest.is_empty() || self.session.has_output()
     }
 
     fn step(&mut self, event: Event) -> Option<Step> {
         Some(match event {
-            Event::Ready => {
-                self.id = self.session.run(&self.command);
-                return self
-                    .id
-                    .is_none()
-                    .then(|| Step::Lost("the command is too long for the guest".to_owned()));
+            Event::Ready => match &self.identity {
+                Some(identity) => {
+                    self.session.identify(identity);
+                    return None;
+                }
+                None => self.prepare(),
+            },
+            Event::Identified(0) => self.prepare(),
+            Event::Identified(error) => {
+                Step::Lost(format!("the guest could not take its identity: Linux error {error}"))
             }
             Event::Stdout(_, bytes) => Step::Wrote(Stream::Output, bytes),
             Event::Stderr(_, bytes) => Step::Wrote(Stream::Error, bytes),
-            Event::Exited(_, ended) => Step::Ended(ended),
+            Event::Exited(_, ended) => {
+                self.ended = Some(ended);
+                Step::Ended(ended)
+            }
             Event::BootFailed(text) => Step::Lost(format!("the guest did not boot: {text}")),
-            Event::Identified(_) | Event::Pong(_) => return None,
+            Event::Pong(_) => return None,
         })
+    }
+
+    fn prepare(&mut self) -> Step {
+        self.prepared = true;
+        Step::Prepared
     }
 }
 
@@ -119,10 +167,14 @@ mod tests {
 
     #[test]
     fn a_command_is_started_fed_and_heard() {
-        let mut job = Job::new(Command { argv: vec!["cat".into()], ..Command::default() });
+        let command = Command { argv: vec!["cat".into()], ..Command::default() };
+        let mut job = Job::new(None, Some(command));
         assert!(!job.takes_input());
         let hello = frame(wire::HELLO, 0, &wire::VERSION.to_le_bytes());
-        assert_eq!(job.receive(&[hello, frame(wire::READY, 0, &[])].concat()), []);
+        assert_eq!(job.start(), None);
+        assert_eq!(job.receive(&[hello, frame(wire::READY, 0, &[])].concat()), [Step::Prepared]);
+        assert!(!job.takes_input());
+        assert_eq!(job.start(), None);
         assert!(job.takes_input());
         job.feed(b"x", true);
         assert!(!job.takes_input());
@@ -145,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_talks_nonsense_is_lost() {
-        let mut job = Job::new(Command::default());
+        let mut job = Job::new(None, Some(Command::default()));
         assert!(matches!(job.receive(&[0xff; 64])[..], [Step::Lost(_)]));
     }
 }

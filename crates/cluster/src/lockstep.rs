@@ -28,13 +28,18 @@ impl Shadow {
         self.divergence.as_deref()
     }
 
-    /// Runs both nodes to `limits`; `None` when they differ.
-    pub(crate) fn run(&mut self, node: &mut Node, limits: Limits) -> Option<Pause> {
+    /// Runs both nodes to `limits`, as `run` does; `None` when they differ.
+    pub(crate) fn run(
+        &mut self,
+        node: &mut Node,
+        limits: Limits,
+        run: fn(&mut Node, Limits) -> Pause,
+    ) -> Option<Pause> {
         loop {
             let before: Vec<u64> = node.harts.iter().map(|hart| hart.pc).collect();
             let at = node.retired().saturating_add(self.every).min(limits.instructions);
             let step = Limits { instructions: at, ..limits };
-            let (ours, theirs) = (node.run(step), self.node.run(step));
+            let (ours, theirs) = (run(node, step), run(&mut self.node, step));
             self.steps += 1;
             let ended = !(ours == Pause::Instructions && at < limits.instructions);
             let memory = self.steps.is_multiple_of(STEPS_PER_MEMORY) || matches!(ours, Pause::Halted(_));

@@ -70,6 +70,7 @@ pub struct CircuitNetwork {
     taken_until: Vec<u64>,
     sent: Vec<u64>,
     delivered: Vec<Delivery>,
+    dropped: Vec<Packet>,
     counters: Counters,
     last_move: u64,
     link_up: Vec<bool>,
@@ -99,6 +100,7 @@ impl CircuitNetwork {
             taken_until: vec![0; topology.routers() * ports],
             sent: vec![0; topology.routers() * ports],
             delivered: Vec::new(),
+            dropped: Vec::new(),
             counters: Counters::default(),
             last_move: 0,
             link_up: vec![true; topology.links().len()],
@@ -261,6 +263,7 @@ impl CircuitNetwork {
             delivered: Cycle(at),
             routers: small(circuit.path.len()),
             corrupted: false,
+            again: false,
         };
         self.last_move = at;
         self.counters.delivered_flits += u64::from(packet.flits);
@@ -268,6 +271,7 @@ impl CircuitNetwork {
         self.release(slot);
         if lost || self.hazards.deliver(delivery, fate, &mut self.delivered) {
             self.counters.dropped_packets += 1;
+            self.dropped.push(packet);
         } else {
             self.counters.delivered_packets += 1;
         }
@@ -277,6 +281,7 @@ impl CircuitNetwork {
 
     fn drop(&mut self, slot: u32) {
         self.counters.dropped_packets += 1;
+        self.dropped.push(self.circuits[slot as usize].packet);
         self.release(slot);
     }
 
@@ -329,7 +334,12 @@ impl Network for CircuitNetwork {
         self.hazards.release(self.now, &mut self.delivered);
     }
 
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.dropped);
+    }
+
     fn collect(&mut self, into: &mut Vec<Delivery>) {
+        self.dropped.clear();
         into.append(&mut self.delivered);
     }
 

@@ -104,15 +104,18 @@ pub struct Delays {
     pub switch_alloc: u32,
     /// Crossing the switch, at least 1.
     pub switch: u32,
-    /// Crossing a link, at least 1.
+    /// Crossing a link between routers, at least 1.
     pub link: u32,
+    /// Crossing the link between a node and its router, at least 1. Only packets by themselves ([`Level::Packet`],
+    /// no circuits, no token) may have it differ from the other links.
+    pub node_link: u32,
     /// Taking account of a credit that has arrived.
     pub credit: u32,
 }
 
 impl Default for Delays {
     fn default() -> Delays {
-        Delays { route: 0, vc_alloc: 1, switch_alloc: 1, switch: 1, link: 1, credit: 1 }
+        Delays { route: 0, vc_alloc: 1, switch_alloc: 1, switch: 1, link: 1, node_link: 1, credit: 1 }
     }
 }
 
@@ -129,7 +132,7 @@ impl Delays {
 
     /// Cycles from a node's sending of a flit to its arrival in the first router.
     pub fn inject_cycles(&self) -> u64 {
-        u64::from(self.link) + 1
+        u64::from(self.node_link) + 1
     }
 
     /// Latency of a packet of `flits` flits through `routers` routers, alone in the network, by scheme.
@@ -139,12 +142,15 @@ impl Delays {
     /// cut-through: the head's latency and L-1 more. Circuit: the set-up's way there and back, then the data
     /// cross only switches and links.
     pub fn zero_load_cycles(&self, switching: Switching, routers: u64, flits: u64) -> u64 {
-        let head = self.inject_cycles() + routers * self.hop_cycles();
+        // The last router's link is the one to the node.
+        let head = self.inject_cycles() + routers * self.hop_cycles() - u64::from(self.link)
+            + u64::from(self.node_link);
         match switching {
             Switching::Wormhole | Switching::CutThrough => head + flits - 1,
             Switching::StoreAndForward => head + routers * (flits - 1),
             Switching::Circuit => {
                 let way = self.inject_cycles() + routers * u64::from(self.switch + self.link);
+                debug_assert_eq!(self.link, self.node_link, "circuits have links of one kind");
                 head + way + way + flits - 1
             }
         }
@@ -213,6 +219,16 @@ impl Config {
         range("switch-alloc-delay", delays.switch_alloc, 1, 10_000)?;
         range("switch-delay", delays.switch, 1, 10_000)?;
         range("link-delay", delays.link, 1, 1_000_000)?;
+        range("node-link-delay", delays.node_link, 1, 1_000_000)?;
+        let alone = self.level == Level::Packet && self.switching != Switching::Circuit;
+        if delays.node_link != delays.link && !alone {
+            return Err(Error::Parameter {
+                name: "node-link-delay",
+                value: delays.node_link.to_string(),
+                reason: "by the flit and for circuits all links are of one kind".to_owned(),
+                way_out: format!("choose {}, or the level `packet`", delays.link),
+            });
+        }
         range("credit-delay", delays.credit, 0, 10_000)?;
         let whole = matches!(self.switching, Switching::CutThrough | Switching::StoreAndForward);
         if whole && self.level == Level::Flit && packet_flits > self.buffer_flits {

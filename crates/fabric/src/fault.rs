@@ -5,7 +5,7 @@
 
 mod plan;
 
-pub use plan::{Change, Plan, parse_plan};
+pub use plan::{Change, Plan, boundary, parse_plan};
 
 use crate::ids::Cycle;
 use crate::network::Delivery;
@@ -113,6 +113,7 @@ impl Hazards {
             return true;
         }
         delivery.corrupted = fate.corrupted;
+        delivery.again = fate.duplicated;
         let at = delivery.delivered.0 + u64::from(fate.late_cycles);
         delivery.delivered = Cycle(at);
         if fate.late_cycles == 0 {
@@ -121,6 +122,7 @@ impl Hazards {
             self.hold(at, delivery);
         }
         if fate.duplicated {
+            delivery.again = false;
             let again = at + u64::from(delivery.packet.flits);
             delivery.delivered = Cycle(again);
             self.hold(again, delivery);

@@ -35,6 +35,8 @@ pub struct Delivery {
     pub routers: u32,
     /// Whether it was corrupted on its way.
     pub corrupted: bool,
+    /// Whether it arrives once more, behind this.
+    pub again: bool,
 }
 
 impl Delivery {
@@ -79,7 +81,11 @@ pub trait Network: std::fmt::Debug {
     /// Lets time pass until `until`: all that happens before it happens, and it becomes the present.
     fn advance(&mut self, until: Cycle);
 
-    /// Moves what has been delivered since the last call into `into`, in the order of delivery.
+    /// Moves the packets dropped since the last [`Network::collect`] into `into`, in the order in which they were.
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>);
+
+    /// Moves what has been delivered since the last call into `into`, in the order of delivery; forgets what was
+    /// dropped.
     fn collect(&mut self, into: &mut Vec<Delivery>);
 
     /// The earliest instant at which something can happen by itself; `None` when nothing is under way.

@@ -70,6 +70,7 @@ pub struct PacketNetwork {
     queues: BTreeMap<u32, BinaryHeap<(u8, Reverse<u64>, u32)>>,
     sent: Vec<u64>,
     delivered: Vec<Delivery>,
+    dropped: Vec<Packet>,
     counters: Counters,
     last_move: u64,
     link_up: Vec<bool>,
@@ -102,6 +103,7 @@ impl PacketNetwork {
             queues: BTreeMap::new(),
             sent: vec![0; topology.routers() * ports],
             delivered: Vec::new(),
+            dropped: Vec::new(),
             counters: Counters::default(),
             last_move: 0,
             link_up: vec![true; topology.links().len()],
@@ -222,7 +224,7 @@ impl PacketNetwork {
         self.sent[out] += flits;
         self.counters.hops += flits;
         self.last_move = self.last_move.max(begin);
-        let head = begin + u64::from(self.config.delays.switch) + u64::from(self.config.delays.link);
+        let head = begin + u64::from(self.config.delays.switch);
         let router = RouterId(small(out / self.ports));
         let flying = &mut self.slots[slot as usize];
         match self.topology.ports(router).get(out % self.ports) {
@@ -232,11 +234,12 @@ impl PacketNetwork {
                 if !self.hazards.none() {
                     self.hazards.cross(out, flying.sequence, &mut flying.fate);
                 }
-                self.enter(head, Event::Head(slot));
+                self.enter(head + u64::from(self.config.delays.link), Event::Head(slot));
             }
             _ => {
                 flying.at = HOME;
-                self.enter(head + flits - 1, Event::Head(slot));
+                let link = u64::from(self.config.delays.node_link);
+                self.enter(head + link + flits - 1, Event::Head(slot));
             }
         }
     }
@@ -255,9 +258,11 @@ impl PacketNetwork {
             delivered: Cycle(at),
             routers: flying.routers,
             corrupted: false,
+            again: false,
         };
         if self.hazards.deliver(delivery, flying.fate, &mut self.delivered) {
             self.counters.dropped_packets += 1;
+            self.dropped.push(flying.packet);
         } else {
             self.counters.delivered_packets += 1;
         }
@@ -265,6 +270,7 @@ impl PacketNetwork {
 
     fn drop(&mut self, slot: u32) {
         self.counters.dropped_packets += 1;
+        self.dropped.push(self.slots[slot as usize].packet);
         self.remove(slot);
     }
 
@@ -328,7 +334,12 @@ impl Network for PacketNetwork {
         self.hazards.release(self.now, &mut self.delivered);
     }
 
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.dropped);
+    }
+
     fn collect(&mut self, into: &mut Vec<Delivery>) {
+        self.dropped.clear();
         into.append(&mut self.delivered);
     }
 

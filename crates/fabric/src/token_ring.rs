@@ -31,6 +31,7 @@ pub struct TokenRing {
     arriving: BTreeMap<(u64, u64), (Delivery, Fate)>,
     sent: Vec<u64>,
     delivered: Vec<Delivery>,
+    dropped: Vec<Packet>,
     counters: Counters,
     node_down: Vec<bool>,
     hazards: Hazards,
@@ -57,6 +58,7 @@ impl TokenRing {
             arriving: BTreeMap::new(),
             sent: vec![0; nodes],
             delivered: Vec::new(),
+            dropped: Vec::new(),
             counters: Counters::default(),
             node_down: vec![false; nodes],
             hazards: Hazards::new(config.seed),
@@ -76,6 +78,7 @@ impl TokenRing {
             self.counters.injected_flits += u64::from(packet.flits);
             if self.node_down[packet.from.index()] {
                 self.counters.dropped_packets += 1;
+                self.dropped.push(packet);
                 continue;
             }
             self.waiting[packet.from.index()].insert((Reverse(packet.class), sequence));
@@ -103,8 +106,14 @@ impl TokenRing {
         }
         self.counters.hops += flits * hops as u64;
         let arrives = at + hops as u64 * self.step + flits;
-        let delivery =
-            Delivery { packet, injected, delivered: Cycle(arrives), routers: small(hops), corrupted: false };
+        let delivery = Delivery {
+            packet,
+            injected,
+            delivered: Cycle(arrives),
+            routers: small(hops),
+            corrupted: false,
+            again: false,
+        };
         self.arriving.insert((arrives, sequence), (delivery, fate));
         self.last_move = at;
         self.token = (next, at + flits + self.step);
@@ -117,6 +126,7 @@ impl TokenRing {
             let down = self.node_down[delivery.packet.to.index()];
             if down || self.hazards.deliver(delivery, fate, &mut self.delivered) {
                 self.counters.dropped_packets += 1;
+                self.dropped.push(delivery.packet);
             } else {
                 self.counters.delivered_packets += 1;
             }
@@ -154,7 +164,12 @@ impl Network for TokenRing {
         self.hazards.release(self.now, &mut self.delivered);
     }
 
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.dropped);
+    }
+
     fn collect(&mut self, into: &mut Vec<Delivery>) {
+        self.dropped.clear();
         into.append(&mut self.delivered);
     }
 

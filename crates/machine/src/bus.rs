@@ -93,9 +93,10 @@ impl Bus {
         })
     }
 
-    /// The network interface, if there is one. After changing it, [`Bus::due`] says that there is something to do.
-    pub fn net(&mut self) -> Option<&mut Net> {
-        self.virtio.iter_mut().find_map(|slot| match &mut slot.peripheral {
+    /// The network interfaces, in the order of their slots. After changing one, [`Bus::due`] says that there is
+    /// something to do.
+    pub fn nets(&mut self) -> impl Iterator<Item = &mut Net> {
+        self.virtio.iter_mut().filter_map(|slot| match &mut slot.peripheral {
             Some(Peripheral::Net(net)) => Some(net),
             _ => None,
         })

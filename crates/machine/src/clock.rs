@@ -1,7 +1,7 @@
 //! Virtual time within one node.
 //!
-//! Harts take turns of `slice` cycles; all turns of one round stand for the same `slice` cycles of the node's
-//! time. Hart `h` of `H`, at cycle `i` of its turn, reads `round_start + (h * slice + i) / H`, so that time
+//! Harts take turns of `slice` cycles, or of less where a round is cut short; all turns of one round stand for the
+//! same `slice` cycles of the node's time. Hart `h` of `H`, at cycle `i` of its turn, reads `round_start + (h * slice + i) / H`, so that time
 //! never goes back in the order of execution. Instants are therefore counted in *fine* units of one cycle over
 //! the number of harts, in which that sum is a whole number.
 
@@ -17,6 +17,9 @@ pub struct Clock {
     clock_hz: u64,
     harts: u64,
     slice_cycles: u64,
+    /// Cycles of the current round's turns: a slice, or less where the run loop cuts the round short. It is set
+    /// when a round begins, and state is saved of whole rounds or of uncut ones, so it is not part of the state.
+    round_cycles: u64,
     /// Cycle of the node at which the current round began.
     round_start: u64,
     /// Whose turn it is.
@@ -41,6 +44,7 @@ impl Clock {
             clock_hz,
             harts,
             slice_cycles,
+            round_cycles: slice_cycles,
             round_start: 0,
             hart: 0,
             base: 0,
@@ -54,9 +58,19 @@ impl Clock {
         self.slice_cycles
     }
 
+    /// Cycles of a turn of the current round.
+    pub fn round_cycles(&self) -> u64 {
+        self.round_cycles
+    }
+
     /// Cycle of the node at which the current round began.
     pub fn round_start(&self) -> u64 {
         self.round_start
+    }
+
+    /// Begins a round whose turns end at cycle `end` of the node at the latest.
+    pub fn begin_round(&mut self, end: u64) {
+        self.round_cycles = end.saturating_sub(self.round_start).clamp(1, self.slice_cycles);
     }
 
     /// Begins the turn of `hart`, which has executed `cycles` so far.
@@ -78,21 +92,22 @@ impl Clock {
 
     /// Goes to the next round.
     pub fn next_round(&mut self) {
-        self.begin_round(self.round_start + self.slice_cycles);
+        self.jump(self.round_start + self.round_cycles);
     }
 
     /// Skips a round in which nothing executes: the next one begins at `cycle`, where something is due, or where it
     /// would have begun anyhow when that is over already. Skipping in several steps ends where one step does.
     pub fn skip_round(&mut self, cycle: u64) {
         if cycle > self.round_start {
-            self.begin_round(cycle);
+            self.jump(cycle);
         } else {
             self.next_round();
         }
     }
 
-    fn begin_round(&mut self, cycle: u64) {
-        self.round_start = cycle;
+    /// Goes to the round that begins at cycle `start`.
+    pub fn jump(&mut self, start: u64) {
+        self.round_start = start;
         self.hart = 0;
         self.base = 0;
     }
@@ -132,7 +147,7 @@ impl Clock {
 
     fn fine(&self, turn_cycle: u64) -> u128 {
         u128::from(self.round_start) * u128::from(self.harts)
-            + u128::from(self.hart) * u128::from(self.slice_cycles)
+            + u128::from(self.hart) * u128::from(self.round_cycles)
             + u128::from(turn_cycle)
     }
 

@@ -175,6 +175,23 @@ impl Node {
 
     /// Runs until a limit or the end.
     pub fn run(&mut self, limits: Limits) -> Pause {
+        self.go(limits, false)
+    }
+
+    /// Runs to the very cycle of `limits`: the last round is cut short there, and a node that sleeps for good sleeps
+    /// until then. Where such limits lie is part of what happens, unlike in [`Node::run`].
+    pub fn run_to(&mut self, limits: Limits) -> Pause {
+        self.go(limits, true)
+    }
+
+    /// The cycle at which something is due that may wake a hart, where all sleep; `u64::MAX` for never, `None` where
+    /// one is awake or the node stands within a round.
+    pub fn sleeps_until(&mut self) -> Option<u64> {
+        let between = self.turn == Turn::default();
+        (between && self.all_sleep()).then(|| self.next_event().unwrap_or(u64::MAX))
+    }
+
+    fn go(&mut self, limits: Limits, exact: bool) -> Pause {
         loop {
             if let Some(halt) = self.halt {
                 return Pause::Halted(halt);
@@ -184,14 +201,17 @@ impl Node {
                     return Pause::Time;
                 }
                 self.bus.poll(self.clock.mtime_at_round());
+                self.clock.begin_round(if exact { limits.cycle } else { u64::MAX });
                 if self.all_sleep() {
                     match self.next_event() {
-                        None => return Pause::Asleep,
+                        None if exact => self.clock.jump(limits.cycle),
+                        None => {}
                         Some(cycle) => {
                             self.clock.skip_round(cycle.min(limits.cycle));
                             continue;
                         }
                     }
+                    return Pause::Asleep;
                 }
             }
             if let Some(pause) = self.run_turn(limits) {
@@ -330,7 +350,7 @@ impl Node {
 
     fn run_turn(&mut self, limits: Limits) -> Option<Pause> {
         let id = self.turn.hart;
-        let slice = self.clock.slice_cycles();
+        let slice = self.clock.round_cycles();
         let cycles = self.harts[id].cycles();
         if !self.turn.begun {
             self.turn.begun = true;
@@ -470,7 +490,7 @@ impl Node {
             Exit::Wfi => self.harts[id].state = RunState::Waiting,
             Exit::Stall => {
                 let cycles = self.harts[id].cycles();
-                self.clock.skip_to(cycles, self.clock.slice_cycles());
+                self.clock.skip_to(cycles, self.clock.round_cycles());
             }
             Exit::Sbi => firmware::call(self, id),
         }
@@ -509,7 +529,7 @@ impl Node {
         if !interrupt::wakes(&core) {
             let due = core.clock.turn_cycle_of(interrupt::next_timer(&core));
             let cycles = core.hart.cycles();
-            if due >= self.clock.slice_cycles() {
+            if due >= self.clock.round_cycles() {
                 return false;
             }
             self.clock.skip_to(cycles, due.max(now));

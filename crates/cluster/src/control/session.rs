@@ -107,6 +107,11 @@ impl Session {
         Ok(events)
     }
 
+    /// Whether there are bytes to write to the port.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Bytes to write to the port, in order.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)

@@ -97,7 +97,7 @@ pub fn parse_plan(text: &str, topology: &Topology) -> Result<Plan, Error> {
 }
 
 /// The links between the routers of `inside` and the others.
-fn boundary(topology: &Topology, inside: &[NodeId]) -> Vec<LinkId> {
+pub fn boundary(topology: &Topology, inside: &[NodeId]) -> Vec<LinkId> {
     let routers: Vec<RouterId> = inside.iter().map(|node| topology.attachment(*node).0).collect();
     let crosses = |index: &usize| {
         let link = topology.links()[*index];

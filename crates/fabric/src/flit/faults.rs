@@ -86,6 +86,7 @@ impl FlitNetwork {
         for (injected, packet, slot) in again {
             if lost.contains(&slot) {
                 self.counters.dropped_packets += 1;
+                self.dropped.push(packet);
             } else {
                 self.sequence += 1;
                 self.enqueue(packet, injected, self.sequence);

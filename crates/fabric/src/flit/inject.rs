@@ -133,6 +133,7 @@ impl FlitNetwork {
             let packet = pending.packet;
             if self.node_down[packet.from.index()] {
                 self.counters.dropped_packets += 1;
+                self.dropped.push(packet);
                 continue;
             }
             self.enqueue(packet, Cycle(pending.at), pending.sequence);
@@ -144,6 +145,7 @@ impl FlitNetwork {
         let trip = self.trip(packet, sequence);
         let Some(trip) = trip else {
             self.counters.dropped_packets += 1;
+            self.dropped.push(packet);
             return;
         };
         let slot = self.packets.insert(Flying {

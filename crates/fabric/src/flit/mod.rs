@@ -95,6 +95,7 @@ pub struct FlitNetwork {
     /// Input channels whose head may ask for an output channel.
     decided: Wheel<u32>,
     delivered: Vec<Delivery>,
+    dropped: Vec<Packet>,
     counters: Counters,
     last_move: u64,
     sequence: u64,
@@ -145,6 +146,7 @@ impl FlitNetwork {
             ejected: Wheel::new(ahead),
             decided: Wheel::new(ahead),
             delivered: Vec::new(),
+            dropped: Vec::new(),
             counters: Counters::default(),
             last_move: 0,
             sequence: 0,
@@ -208,7 +210,12 @@ impl Network for FlitNetwork {
         self.hazards.release(self.now, &mut self.delivered);
     }
 
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.dropped);
+    }
+
     fn collect(&mut self, into: &mut Vec<Delivery>) {
+        self.dropped.clear();
         into.append(&mut self.delivered);
     }
 

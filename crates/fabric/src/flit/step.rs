@@ -233,6 +233,7 @@ impl FlitNetwork {
         let flying = self.packets.remove(ejected.flit.packet);
         if self.node_down[flying.packet.to.index()] {
             self.counters.dropped_packets += 1;
+            self.dropped.push(flying.packet);
             return;
         }
         let delivery = Delivery {
@@ -241,9 +242,11 @@ impl FlitNetwork {
             delivered: Cycle(self.now),
             routers: flying.routers,
             corrupted: false,
+            again: false,
         };
         if self.hazards.deliver(delivery, flying.fate, &mut self.delivered) {
             self.counters.dropped_packets += 1;
+            self.dropped.push(flying.packet);
         } else {
             self.counters.delivered_packets += 1;
         }

@@ -28,7 +28,7 @@ fn alone(network: &mut FlitNetwork, packet: Packet) -> Delivery {
 
 #[test]
 fn a_packet_alone_takes_the_formula() {
-    let odd = Delays { route: 2, vc_alloc: 2, switch_alloc: 3, switch: 2, link: 5, credit: 2 };
+    let odd = Delays { route: 2, vc_alloc: 2, switch_alloc: 3, switch: 2, link: 5, node_link: 5, credit: 2 };
     for switching in [Switching::Wormhole, Switching::CutThrough, Switching::StoreAndForward] {
         for delays in [Delays::default(), odd] {
             for spec in [

@@ -29,6 +29,17 @@ impl Histogram {
         }
     }
 
+    /// Counts all that `other` has counted.
+    pub fn merge(&mut self, other: &Histogram) {
+        self.count += other.count;
+        self.sum += other.sum;
+        if self.direct.len() < other.direct.len() {
+            self.direct.resize(other.direct.len(), 0);
+        }
+        self.direct.iter_mut().zip(&other.direct).for_each(|(to, from)| *to += from);
+        self.long.extend(&other.long);
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.count

@@ -2,12 +2,17 @@
 //! for the guest in an inbox until its driver offers buffers.
 //!
 //! While the interface is unconnected, what is sent is dropped and counted. A full outbox leaves the driver's
-//! buffers where they are; a full inbox drops and counts.
+//! buffers where they are; a full inbox drops and counts. Both are the interface's on-board memory, bounded in frames
+//! and in bytes.
+//!
+//! A sent frame carries the tick of the node's timebase at which the interface took it: the one at which the driver
+//! notified it, or that of the round in which there was room again.
 //!
 //! Source: Virtual I/O Device Specification 1.2, "Network Device".
 
 use super::queue::Violation;
 use super::{QueueSet, Service, Virtio};
+use crate::state::{Source, State, StateError};
 use crate::state_fields;
 use std::collections::VecDeque;
 
@@ -22,6 +27,7 @@ pub const FRAME_BYTES_MIN: usize = 14;
 const HEADER_BYTES: usize = 12;
 const RECEIVE: usize = 0;
 const TRANSMIT: usize = 1;
+const MTU: u64 = 1 << 3;
 const MAC: u64 = 1 << 5;
 const STATUS: u64 = 1 << 16;
 
@@ -40,20 +46,67 @@ pub struct Counters {
 
 state_fields!(Counters { sent_frames, received_frames, sent_dropped_frames, received_dropped_frames });
 
+/// A frame that the guest has sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Tick of the node's timebase at which it was taken.
+    pub tick: u64,
+    /// The frame, from its link header on.
+    pub bytes: Vec<u8>,
+}
+
+state_fields!(Sent { tick, bytes });
+
+/// What an interface can hold and carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Bytes of frames that wait in each direction; one frame is held whatever its size.
+    pub buffer_bytes: usize,
+    /// The largest payload of a frame, which drivers are told; `None` leaves it to them.
+    pub mtu: Option<u16>,
+}
+
+impl Default for Capacity {
+    fn default() -> Capacity {
+        Capacity { buffer_bytes: FRAMES_MAX * FRAME_BYTES_MAX, mtu: None }
+    }
+}
+
 /// The device.
 #[derive(Debug)]
 pub struct Net {
     mac: [u8; 6],
     connected: bool,
     link_up: bool,
+    /// Set by the configuration, and no state.
+    capacity: Capacity,
     inbox: VecDeque<Vec<u8>>,
-    outbox: VecDeque<Vec<u8>>,
+    inbox_bytes: usize,
+    outbox: VecDeque<Sent>,
+    outbox_bytes: usize,
     counters: Counters,
     ready_queues: QueueSet,
     config_changed: bool,
 }
 
-state_fields!(Net { mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed });
+impl State for Net {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let Net { mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed, .. } = self;
+        let fields: [&dyn State; 8] =
+            [mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed];
+        fields.into_iter().for_each(|field| field.save(sink));
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let Net { mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed, .. } = self;
+        let fields: [&mut dyn State; 8] =
+            [mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed];
+        fields.into_iter().try_for_each(|field| field.restore(source))?;
+        self.inbox_bytes = self.inbox.iter().map(Vec::len).sum();
+        self.outbox_bytes = self.outbox.iter().map(|sent| sent.bytes.len()).sum();
+        Ok(())
+    }
+}
 
 impl Net {
     /// An interface with address `mac`, its link up, connected to something or not.
@@ -62,8 +115,11 @@ impl Net {
             mac,
             connected,
             link_up: true,
+            capacity: Capacity::default(),
             inbox: VecDeque::new(),
+            inbox_bytes: 0,
             outbox: VecDeque::new(),
+            outbox_bytes: 0,
             counters: Counters::default(),
             ready_queues: 0,
             config_changed: false,
@@ -75,22 +131,47 @@ impl Net {
         self.counters
     }
 
-    /// Takes the frames that the guest has sent.
-    pub fn take_frames(&mut self) -> Vec<Vec<u8>> {
-        if self.outbox.is_empty() {
-            return Vec::new();
+    /// The same interface with this capacity.
+    #[must_use]
+    pub fn with_capacity(self, capacity: Capacity) -> Net {
+        Net { capacity, ..self }
+    }
+
+    /// Its address.
+    pub fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    /// The frame that the guest sent first of those that wait.
+    pub fn first_frame(&self) -> Option<&Sent> {
+        self.outbox.front()
+    }
+
+    /// Takes the frame that [`Net::first_frame`] gives.
+    pub fn take_frame(&mut self) -> Option<Sent> {
+        if self.outbox_is_full() {
+            self.ready_queues |= 1 << TRANSMIT;
         }
-        self.ready_queues |= 1 << TRANSMIT;
-        std::mem::take(&mut self.outbox).into()
+        let sent = self.outbox.pop_front()?;
+        self.outbox_bytes -= sent.bytes.len();
+        Some(sent)
+    }
+
+    /// Whether the driver has to wait.
+    fn outbox_is_full(&self) -> bool {
+        self.outbox.len() >= FRAMES_MAX || self.outbox_bytes >= self.capacity.buffer_bytes
     }
 
     /// Hands a frame to the guest; false when it was dropped.
     pub fn push_frame(&mut self, frame: Vec<u8>) -> bool {
         let carried = (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&frame.len());
-        if !carried || !self.link_up || self.inbox.len() >= FRAMES_MAX {
+        let bytes = self.inbox_bytes + frame.len();
+        let room = self.inbox.is_empty() || bytes <= self.capacity.buffer_bytes;
+        if !carried || !self.link_up || !room || self.inbox.len() >= FRAMES_MAX {
             self.counters.received_dropped_frames += 1;
             return false;
         }
+        self.inbox_bytes = bytes;
         self.inbox.push_back(frame);
         self.ready_queues |= 1 << RECEIVE;
         true
@@ -108,7 +189,7 @@ impl Net {
     }
 
     fn serve_transmit(&mut self, service: &mut Service<'_>) -> Result<(), Violation> {
-        while self.outbox.len() < FRAMES_MAX {
+        while !self.outbox_is_full() {
             let Some(chain) = service.pop()? else { break };
             let bytes = chain.readable_bytes();
             let header = HEADER_BYTES as u64;
@@ -118,7 +199,8 @@ impl Net {
             if carried && self.connected && self.link_up {
                 let mut frame = vec![0; length];
                 chain.read(service.ram, header, &mut frame);
-                self.outbox.push_back(frame);
+                self.outbox_bytes += length;
+                self.outbox.push_back(Sent { tick: service.mtime, bytes: frame });
                 self.counters.sent_frames += 1;
             } else {
                 self.counters.sent_dropped_frames += 1;
@@ -136,6 +218,7 @@ impl Net {
             if chain.writable_bytes() < length as u64 {
                 service.unpop();
                 self.counters.received_dropped_frames += 1;
+                self.inbox_bytes -= frame.len();
                 self.inbox.pop_front();
                 service.spend(0);
                 continue;
@@ -145,6 +228,7 @@ impl Net {
             header[10] = 1;
             chain.write(service.ram, 0, &header);
             chain.write(service.ram, HEADER_BYTES as u64, frame);
+            self.inbox_bytes -= frame.len();
             self.inbox.pop_front();
             self.counters.received_frames += 1;
             service.spend(length as u64);
@@ -164,17 +248,23 @@ impl Virtio for Net {
     }
 
     fn features(&self) -> u64 {
-        MAC | STATUS
+        MAC | STATUS | if self.capacity.mtu.is_some() { MTU } else { 0 }
     }
 
     fn config(&self) -> Vec<u8> {
         let mut config = self.mac.to_vec();
         config.extend([u8::from(self.link_up), 0]);
+        if let Some(mtu) = self.capacity.mtu {
+            // The number of queue pairs stands between, and is not offered.
+            config.extend([0, 0]);
+            config.extend(mtu.to_le_bytes());
+        }
         config
     }
 
     fn reset(&mut self) {
         self.inbox.clear();
+        self.inbox_bytes = 0;
         self.ready_queues = 0;
     }
 
@@ -218,13 +308,34 @@ mod tests {
         }
     }
 
+    fn taken(driver: &mut Driver) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| net(driver).take_frame()).map(|sent| sent.bytes).collect()
+    }
+
+    #[test]
+    fn on_board_memory_is_bounded_in_bytes() {
+        let capacity = Capacity { buffer_bytes: 100, mtu: Some(9000) };
+        let device = Net::new(ADDRESS, true).with_capacity(capacity);
+        let mut driver = Driver::start(Peripheral::Net(device), MAC | STATUS | MTU);
+        assert_eq!(driver.config(10, 2), 9000);
+        for _ in 0..3 {
+            driver.offer(1, &[Out(&[0; 12]), Out(&[1; 60])]);
+        }
+        assert_eq!(driver.used(1).len(), 2);
+        assert_eq!(taken(&mut driver).len(), 2);
+        driver.poll();
+        assert_eq!(taken(&mut driver).len(), 1);
+        assert!(net(&mut driver).push_frame(vec![7; 200]), "one frame of any size");
+        assert!(!net(&mut driver).push_frame(vec![7; 60]));
+    }
+
     #[test]
     fn sent_frames_lose_their_header() {
         let mut driver = driver(true);
         driver.offer(1, &[Out(&[0; 12]), Out(&[1; 60])]);
         driver.offer(1, &[Out(&[&[0; 12][..], &[2; 100]].concat())]);
         assert_eq!(driver.used(1), [0, 0]);
-        assert_eq!(net(&mut driver).take_frames(), [vec![1; 60], vec![2; 100]]);
+        assert_eq!(taken(&mut driver), [vec![1; 60], vec![2; 100]]);
     }
 
     #[test]
@@ -232,7 +343,7 @@ mod tests {
         let mut driver = driver(false);
         driver.offer(1, &[Out(&[0; 72])]);
         assert_eq!(driver.used(1), [0]);
-        assert!(net(&mut driver).take_frames().is_empty());
+        assert!(taken(&mut driver).is_empty());
         assert_eq!(net(&mut driver).counters().sent_dropped_frames, 1);
     }
 
@@ -267,9 +378,9 @@ mod tests {
         }
         driver.offer(1, &[Out(&[0; 72])]);
         assert_eq!(driver.used(1).len(), FRAMES_MAX);
-        net(&mut driver).take_frames();
+        assert_eq!(taken(&mut driver).len(), FRAMES_MAX);
         driver.poll();
-        assert_eq!(net(&mut driver).take_frames().len(), 1);
+        assert_eq!(taken(&mut driver).len(), 1);
         let taken = (0..FRAMES_MAX + 1).filter(|_| net(&mut driver).push_frame(vec![0; 60])).count();
         assert_eq!(taken, FRAMES_MAX);
     }

@@ -46,6 +46,7 @@ impl Setup {
             switch_alloc: args.switch_alloc_delay,
             switch: args.switch_delay,
             link: args.link_delay,
+            node_link: args.link_delay,
             credit: args.credit_delay,
         };
         let config = Config {

@@ -1,0 +1,285 @@
+//! The course of a run: the outside asked, the nodes run through a period, their output taken, the end told.
+
+use super::PERIOD_NS;
+use super::errands;
+use super::host::{Bounds, End, Host, Moment};
+use crate::control::Ended;
+use crate::crew::{Crew, station};
+use crate::interconnect::Interconnect;
+use crate::job::Job;
+use crate::station::{Life, Station};
+use crate::time::Ps;
+use fabric::NodeId;
+use machine::debug::{Driven, Driver};
+use machine::node::{Halt, Limits, Pause};
+use std::sync::Mutex;
+
+/// How a period went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    /// To its end.
+    Time,
+    /// To the limit of instructions.
+    Instructions,
+    /// Everything sleeps, and nothing is due or under way.
+    Asleep,
+    /// A node halted, crashed or diverged.
+    Changed,
+}
+
+/// Everything of a run that is not a station.
+pub(super) struct Course {
+    pub(super) interconnect: Option<Interconnect>,
+    /// The lock step of nodes and network.
+    pub(super) epoch: Ps,
+    /// Virtual time, where there is a network; a single node has its own.
+    now: Ps,
+    bounds: Bounds,
+    /// Shut the guests down behind the command.
+    pub(super) orderly: bool,
+    /// A node that fails does not end the run.
+    pub(super) survives: bool,
+    /// How the command ended, while the guests shut down behind it.
+    pub(super) ended: Option<Ended>,
+    pub(super) culprit: Option<NodeId>,
+    /// Runs a single node in our place, looking on.
+    pub(super) driver: Option<Box<dyn Driver>>,
+    /// The stations of the next epoch.
+    active: Vec<usize>,
+}
+
+impl Course {
+    pub(super) fn new(interconnect: Option<Interconnect>, epoch: Ps, bounds: Bounds) -> Course {
+        Course {
+            interconnect,
+            epoch,
+            now: Ps(0),
+            bounds,
+            orderly: false,
+            survives: false,
+            ended: None,
+            culprit: None,
+            driver: None,
+            active: Vec::new(),
+        }
+    }
+
+    pub(super) fn now(&self, stations: &[Mutex<Station>]) -> Ps {
+        match (&self.interconnect, stations.first()) {
+            (None, Some(slot)) => {
+                let station = station(slot);
+                Ps(station.node.clock().ps_of_cycle(station.node.clock().round_start()))
+            }
+            _ => self.now,
+        }
+    }
+
+    /// Runs to the end, at which a driver has a last look at its node.
+    pub(super) fn run(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host) -> End {
+        let end = self.run_to_end(stations, crew, host);
+        if let (Some(driver), Some(slot)) = (&mut self.driver, stations.first()) {
+            driver.end(&mut station(slot).node, &end.to_string(), end.is_failure());
+        }
+        end
+    }
+
+    fn run_to_end(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host) -> End {
+        let mut asleep = false;
+        loop {
+            let moment = self.moment(stations, asleep);
+            let input = host.input(moment);
+            if let Some(slot) = stations.get(input.node.index()) {
+                station(slot).console.say(&input.console);
+            }
+            if let Some(status) = input.leave {
+                return End::Left(status);
+            }
+            let job_input = moment.job_listens && (!input.job.is_empty() || input.job_end);
+            if job_input {
+                let feed = |job: &mut Job| job.feed(&input.job, input.job_end);
+                stations.iter().for_each(|slot| station(slot).job.iter_mut().for_each(feed));
+            }
+            if moment.asleep && !stations.iter().any(waits_for_input) && !job_input && !input.open {
+                return End::Deadlock;
+            }
+            let now = self.now(stations);
+            stations.iter().for_each(|slot| station(slot).feed_console(now, moment.asleep));
+            let passed = match self.pass(stations, crew, host) {
+                Ok(passed) => passed,
+                Err(end) => return end,
+            };
+            let now = self.now(stations);
+            for slot in stations {
+                let mut station = station(slot);
+                let bytes = station.hear_console(now);
+                if !bytes.is_empty() {
+                    host.console(station.id, &bytes);
+                }
+            }
+            if let Some(end) = errands::exchange(self, stations, host) {
+                return end;
+            }
+            if let Some(end) = self.verdict(stations, passed) {
+                return end;
+            }
+            asleep = passed == Passed::Asleep;
+        }
+    }
+
+    fn moment(&self, stations: &[Mutex<Station>], asleep: bool) -> Moment {
+        let mut moment =
+            Moment { virtual_ns: self.now(stations).ns(), instructions: 0, asleep, job_listens: false };
+        for slot in stations {
+            let station = station(slot);
+            moment.instructions += station.node.retired();
+            moment.asleep &= station.console.is_quiet() && !station.job.as_ref().is_some_and(Job::has_more);
+            moment.job_listens |= station.job.as_ref().is_some_and(Job::takes_input);
+        }
+        moment
+    }
+
+    /// Runs to the end of this period, or less.
+    ///
+    /// Errors: the end, where a driver leaves.
+    fn pass(
+        &mut self,
+        stations: &[Mutex<Station>],
+        crew: &Crew<'_>,
+        host: &mut dyn Host,
+    ) -> Result<Passed, End> {
+        if self.interconnect.is_none() {
+            return stations.first().map_or(Ok(Passed::Asleep), |slot| self.pass_alone(&mut station(slot)));
+        }
+        let period = Ps::from_ns(PERIOD_NS);
+        let mark = self.now.on_grid(period).after(period);
+        let mark = self.bounds.time_ns.map_or(mark, |limit| mark.min(Ps::from_ns(limit)));
+        while self.now < mark {
+            let next = self.next_instant(stations);
+            if next == Ps::NEVER {
+                return Ok(Passed::Asleep);
+            }
+            let start = self.now.max(next.on_grid(self.epoch));
+            if start >= mark {
+                self.now = mark;
+                break;
+            }
+            let end = start.on_grid(self.epoch).after(self.epoch).min(mark);
+            if self.step(stations, crew, host, end) {
+                return Ok(Passed::Changed);
+            }
+        }
+        let retired = || stations.iter().map(|slot| station(slot).node.retired()).sum::<u64>();
+        Ok(match self.bounds.instructions {
+            Some(limit) if retired() >= limit => Passed::Instructions,
+            _ => Passed::Time,
+        })
+    }
+
+    /// Runs an epoch that ends at `end`; whether a node ended in it.
+    fn step(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host, end: Ps) -> bool {
+        let Some(interconnect) = &mut self.interconnect else { return false };
+        interconnect.advance(end, host, |node, rail, at, bytes| {
+            station(&stations[node.index()]).arrive(rail, at, bytes);
+        });
+        self.active.extend((0..stations.len()).filter(|index| station(&stations[*index]).next < end));
+        let ran = self.active.clone();
+        crew.run(&mut self.active, end);
+        let mut changed = false;
+        for index in ran {
+            let mut station = station(&stations[index]);
+            changed |= station.life != Life::Up && station.next == Ps::NEVER;
+            let from = station.id;
+            for (rail, departure) in station.departures.drain(..) {
+                interconnect.send(from, rail, departure, host);
+            }
+        }
+        self.now = end;
+        changed
+    }
+
+    /// When anything next happens, in a node or between them.
+    fn next_instant(&self, stations: &[Mutex<Station>]) -> Ps {
+        let nodes = stations.iter().map(|slot| station(slot).next).min().unwrap_or(Ps::NEVER);
+        self.interconnect.as_ref().map_or(nodes, |interconnect| nodes.min(interconnect.next_arrival()))
+    }
+
+    /// A single node's period.
+    ///
+    /// Errors: the end, where its driver leaves.
+    fn pass_alone(&mut self, station: &mut Station) -> Result<Passed, End> {
+        let clock = station.node.clock();
+        let cycle_of = |ns: u64| clock.cycle_of_ps(ns.saturating_mul(1000));
+        let period_cycles = cycle_of(PERIOD_NS).max(1);
+        let next = (clock.round_start() / period_cycles + 1) * period_cycles;
+        let limits = Limits {
+            instructions: self.bounds.instructions.unwrap_or(u64::MAX),
+            cycle: self.bounds.time_ns.map_or(next, |limit| next.min(cycle_of(limit))),
+        };
+        let pause = match &mut self.driver {
+            None => station.run_alone(limits),
+            Some(driver) => match driver.run(&mut station.node, limits) {
+                Driven::Pause(pause) => Some(station.note(pause)),
+                Driven::Leave(status) => return Err(End::Left(status)),
+            },
+        };
+        Ok(match pause {
+            Some(Pause::Halted(_)) | None => Passed::Changed,
+            Some(Pause::Instructions) => Passed::Instructions,
+            // A driver answers for stops, and without one nothing sets any.
+            Some(Pause::Time | Pause::Stopped(_)) => Passed::Time,
+            Some(Pause::Asleep) => Passed::Asleep,
+        })
+    }
+
+    /// Whether the run is over.
+    fn verdict(&mut self, stations: &[Mutex<Station>], passed: Passed) -> Option<End> {
+        let mut halted = None;
+        let mut up = 0;
+        for slot in stations {
+            let station = station(slot);
+            match station.life {
+                Life::Up => up += 1,
+                Life::Diverged => return Some(End::Diverged),
+                Life::Crashed if errands::is_under_way(&station) && self.ended.is_none() => {
+                    self.culprit = Some(station.id);
+                    return Some(End::JobLost(format!("{} crashed, and the command with it", station.name)));
+                }
+                Life::Crashed => {}
+                Life::Halted(halt) => {
+                    let ends = fails(halt) && !self.survives || errands::is_under_way(&station);
+                    if ends && self.ended.is_none() {
+                        self.culprit = Some(station.id);
+                        return Some(End::Halted(halt));
+                    }
+                    // The worst of several ends is told.
+                    if halted.is_none_or(|worst| !fails(worst) && fails(halt)) {
+                        self.culprit = fails(halt).then_some(station.id);
+                        halted = Some(halt);
+                    }
+                }
+            }
+        }
+        let over = up == 0 || passed == Passed::Asleep;
+        if let Some(ended) = self.ended.filter(|_| over) {
+            return Some(End::Job(ended));
+        }
+        if up == 0 {
+            return Some(halted.map_or(End::Deadlock, End::Halted));
+        }
+        let time = self.bounds.time_ns.is_some_and(|limit| self.now(stations).ns() >= limit);
+        match passed {
+            Passed::Instructions => Some(End::Instructions),
+            Passed::Time if time => Some(End::Time),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a node that ends so has failed.
+fn fails(halt: Halt) -> bool {
+    matches!(halt, Halt::Failed(_)) || matches!(halt, Halt::ToHost(value) if value != 1)
+}
+
+fn waits_for_input(slot: &Mutex<Station>) -> bool {
+    !station(slot).console.is_quiet()
+}

@@ -1,0 +1,168 @@
+//! The outside of a run, as the run loop sees it: what comes in and when, what goes out, and where a run ends.
+
+use crate::control::Ended;
+use crate::job::Stream;
+use crate::time::Ps;
+use fabric::NodeId;
+use machine::node::Halt;
+
+/// Where a run ends at the latest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// Virtual time.
+    pub time_ns: Option<u64>,
+    /// Instructions of all harts of all nodes together; with several nodes, the end of the period of
+    /// [`super::PERIOD_NS`] in which they are reached.
+    pub instructions: Option<u64>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The machine ended by itself: all nodes, or the one whose failure ends the run.
+    Halted(Halt),
+    /// The limit of virtual time.
+    Time,
+    /// The limit of instructions.
+    Instructions,
+    /// Every hart sleeps and nothing is due, inside or outside, nor under way in the network.
+    Deadlock,
+    /// The two engines of a run in lock step differ.
+    Diverged,
+    /// The outside ended it, with a status of its own.
+    Left(u8),
+    /// The command that the run was for ended; with several nodes, the first that failed.
+    Job(Ended),
+    /// The command could not be run, or was lost.
+    JobLost(String),
+}
+
+impl End {
+    /// Whether somebody will want to know what went wrong.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) | End::Left(_) => false,
+            End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::Diverged => true,
+            End::Time | End::Instructions | End::JobLost(_) => true,
+            End::Job(ended) => ended.exit_status() != 0,
+        }
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Halted(Halt::PowerOff) => f.write_str("the guest powered off"),
+            End::Halted(Halt::Reboot) => f.write_str("the guest asked for a reboot"),
+            End::Halted(Halt::Failed(code)) => write!(f, "the guest powered off with failure code {code}"),
+            End::Halted(Halt::ToHost(1)) => f.write_str("the program passed (tohost = 1)"),
+            End::Halted(Halt::ToHost(value)) => {
+                write!(f, "the program failed: tohost = {value:#x} (test {})", value >> 1)
+            }
+            End::Time => f.write_str("the limit of virtual time (--max-time) is reached"),
+            End::Instructions => f.write_str("the limit of instructions (--max-instructions) is reached"),
+            End::Deadlock => {
+                f.write_str("deadlock: every hart sleeps and nothing is due that could wake one")
+            }
+            End::Diverged => f.write_str("the engines differ"),
+            End::Left(status) => write!(f, "left from outside, status {status}"),
+            End::Job(Ended::Status(status)) => write!(f, "the command ended with status {status}"),
+            End::Job(Ended::Signal(number)) => write!(f, "signal {number} ended the command"),
+            End::Job(Ended::NotStarted(error)) => {
+                write!(f, "the command could not be started: error {error}")
+            }
+            End::JobLost(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// What the cluster is doing when the outside is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Virtual time.
+    pub virtual_ns: u64,
+    /// Instructions so far, all harts together.
+    pub instructions: u64,
+    /// Every hart sleeps and nothing is due: only input goes on from here.
+    pub asleep: bool,
+    /// The command runs and takes input.
+    pub job_listens: bool,
+}
+
+/// What the outside does in a period.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// The node for which the console's bytes are.
+    pub node: NodeId,
+    /// Bytes for the console.
+    pub console: Vec<u8>,
+    /// Bytes for the command's standard input, on each node where it runs.
+    pub job: Vec<u8>,
+    /// The command's standard input ends behind these.
+    pub job_end: bool,
+    /// End the run with this status.
+    pub leave: Option<u8>,
+    /// More input may come later: a sleeping cluster is no deadlock.
+    pub open: bool,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Its first flit is on its sender's wire.
+    Sent,
+    /// Its last flit is off its receiver's wire.
+    Received,
+    /// The network dropped it; the instant is when that was noticed.
+    Lost,
+}
+
+/// A frame at a node's interface.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// When.
+    pub at: Ps,
+    /// The node that sent it, that has it, or that should have had it.
+    pub node: NodeId,
+    /// The number of the node's interface.
+    pub rail: usize,
+    /// What became of it.
+    pub way: Way,
+    /// The frame, from its link header on.
+    pub bytes: &'a [u8],
+}
+
+/// The outside of a run.
+pub trait Host {
+    /// Takes what a guest wrote to its console.
+    fn console(&mut self, node: NodeId, bytes: &[u8]);
+
+    /// Takes what the command wrote on a node.
+    fn job(&mut self, node: NodeId, stream: Stream, bytes: &[u8]);
+
+    /// Asked once a period, and may wait where the cluster sleeps.
+    fn input(&mut self, moment: Moment) -> Input;
+
+    /// Hears of frames as they leave and arrive; each node's in the order of their instants, one node's sent and
+    /// received frames and different nodes' in no order but that of epochs.
+    fn frame(&mut self, _seen: &Seen<'_>) {}
+}
+
+/// An outside that says nothing, and keeps what the consoles say.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// Everything that was written, in the order in which it was taken.
+    pub console: Vec<u8>,
+}
+
+impl Host for Recorder {
+    fn console(&mut self, _node: NodeId, bytes: &[u8]) {
+        self.console.extend_from_slice(bytes);
+    }
+
+    fn job(&mut self, _node: NodeId, _stream: Stream, _bytes: &[u8]) {}
+
+    fn input(&mut self, _moment: Moment) -> Input {
+        Input::default()
+    }
+}

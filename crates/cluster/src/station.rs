@@ -1,0 +1,297 @@
+//! One node of a cluster and what stands around it: its console, its errand, its network interfaces, and the same
+//! node on another engine where both are compared.
+//!
+//! Invariant: within an epoch a station depends on nothing but itself and what was handed to its interfaces before,
+//! so that any thread may run it at any time.
+
+use crate::boot::Booted;
+use crate::console::Console;
+use crate::interface::{Departure, Interface};
+use crate::job::Job;
+use crate::lockstep::Shadow;
+use crate::summary::{NodeSummary, Standing};
+use crate::telemetry::Telemetry;
+use crate::time::Ps;
+use fabric::NodeId;
+use machine::dev::virtio::console::CONTROL_PORT;
+use machine::load::elf::Symbols;
+use machine::node::{Halt, Limits, Node, Pause};
+
+/// Whether a station still runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Up,
+    Halted(Halt),
+    /// A fault of the configuration ended it.
+    Crashed,
+    /// Its two engines differ.
+    Diverged,
+}
+
+/// A node and its surroundings.
+pub(crate) struct Station {
+    pub(crate) id: NodeId,
+    pub(crate) name: String,
+    pub(crate) node: Node,
+    pub(crate) symbols: Symbols,
+    pub(crate) console: Console,
+    pub(crate) job: Option<Job>,
+    pub(crate) shadow: Option<Shadow>,
+    pub(crate) interfaces: Vec<Interface>,
+    /// What left for the wires in the last epoch, with the interface's number.
+    pub(crate) departures: Vec<(usize, Departure)>,
+    pub(crate) life: Life,
+    /// When a fault of the configuration ends it.
+    pub(crate) crash_at: Ps,
+    /// It has nothing to do before this instant.
+    pub(crate) next: Ps,
+    output: blake3::Hasher,
+    output_bytes: u64,
+}
+
+impl Station {
+    pub(crate) fn new(id: NodeId, name: String, booted: Booted) -> Station {
+        Station {
+            id,
+            name,
+            node: booted.node,
+            symbols: booted.symbols,
+            console: Console::default(),
+            job: None,
+            shadow: None,
+            interfaces: Vec::new(),
+            departures: Vec::new(),
+            life: Life::Up,
+            crash_at: Ps::NEVER,
+            next: Ps(0),
+            output: blake3::Hasher::new(),
+            output_bytes: 0,
+        }
+    }
+
+    /// Runs the node by itself, to `limits` or a little beyond; `None` when the shadow differs.
+    pub(crate) fn run_alone(&mut self, limits: Limits) -> Option<Pause> {
+        let pause = match &mut self.shadow {
+            Some(shadow) => shadow.run(&mut self.node, limits, Node::run),
+            None => Some(self.node.run(limits)),
+        };
+        match pause {
+            Some(pause) => Some(self.note(pause)),
+            None => {
+                self.life = Life::Diverged;
+                None
+            }
+        }
+    }
+
+    /// Takes note of how the node stopped.
+    pub(crate) fn note(&mut self, pause: Pause) -> Pause {
+        if let Pause::Halted(halt) = pause {
+            self.life = Life::Halted(halt);
+        }
+        pause
+    }
+
+    /// Runs to the end of an epoch: frames are handed over at their instants, and what is on the wires before
+    /// `until` is taken from the cards.
+    pub(crate) fn run_epoch(&mut self, until: Ps) {
+        let stop = until.min(self.crash_at);
+        while self.life == Life::Up {
+            let arrival = self.next_arrival();
+            self.advance(arrival.min(stop));
+            if arrival >= stop {
+                break;
+            }
+            self.land(arrival);
+        }
+        if self.life == Life::Up && self.crash_at <= until {
+            self.life = Life::Crashed;
+        }
+        self.depart(until);
+        self.next = self.next_instant(until);
+    }
+
+    /// Takes a frame off the wire of interface `rail`; a node that is down loses it.
+    pub(crate) fn arrive(&mut self, rail: usize, at: Ps, bytes: Vec<u8>) {
+        let interface = &mut self.interfaces[rail];
+        if self.life == Life::Up {
+            interface.arrive(at, bytes);
+            self.next = self.next.min(self.next_arrival());
+        } else {
+            interface.count_arrival(bytes.len(), false);
+        }
+    }
+
+    fn next_arrival(&self) -> Ps {
+        self.interfaces.iter().map(Interface::next_arrival).min().unwrap_or(Ps::NEVER)
+    }
+
+    fn advance(&mut self, to: Ps) {
+        let limits = Limits { instructions: u64::MAX, cycle: self.node.clock().cycle_of_ps(to.0) };
+        let pause = match &mut self.shadow {
+            Some(shadow) => shadow.run(&mut self.node, limits, Node::run_to),
+            None => Some(self.node.run_to(limits)),
+        };
+        match pause {
+            Some(Pause::Halted(halt)) => self.life = Life::Halted(halt),
+            Some(_) => {}
+            None => self.life = Life::Diverged,
+        }
+    }
+
+    /// Hands the frames that are in by `now` to the cards, which the node sees at once.
+    fn land(&mut self, now: Ps) {
+        for (rail, interface) in self.interfaces.iter_mut().enumerate() {
+            while let Some(bytes) = interface.take_arrival(now) {
+                let length = bytes.len();
+                if let Some(net) = self.shadow.as_mut().and_then(|shadow| shadow.node.bus.nets().nth(rail)) {
+                    net.push_frame(bytes.clone());
+                }
+                let taken = self.node.bus.nets().nth(rail).is_some_and(|net| net.push_frame(bytes));
+                interface.count_arrival(length, taken);
+            }
+        }
+    }
+
+    /// Takes from the cards what is on the wires before `until`.
+    fn depart(&mut self, until: Ps) {
+        let mut left = Vec::new();
+        for ((rail, interface), net) in self.interfaces.iter_mut().enumerate().zip(self.node.bus.nets()) {
+            interface.depart(net, until, &mut left);
+            if let Some(net) = self.shadow.as_mut().and_then(|shadow| shadow.node.bus.nets().nth(rail)) {
+                left.iter().for_each(|_| drop(net.take_frame()));
+            }
+            self.departures.extend(left.drain(..).map(|departure| (rail, departure)));
+        }
+    }
+
+    /// When the station next has something to do, as it stands at `now`.
+    fn next_instant(&mut self, now: Ps) -> Ps {
+        let sends = self.node.bus.nets().any(|net| net.first_frame().is_some());
+        if sends && self.life != Life::Crashed {
+            return now;
+        }
+        if self.life != Life::Up {
+            return Ps::NEVER;
+        }
+        let wakes = match self.node.sleeps_until() {
+            None => now,
+            Some(u64::MAX) => Ps::NEVER,
+            Some(cycle) => Ps(self.node.clock().ps_of_cycle(cycle)),
+        };
+        wakes.min(self.next_arrival()).min(self.crash_at)
+    }
+
+    /// Brings a node of a network that sleeps, whose clock stands where it fell asleep, to the present before
+    /// anything from outside reaches it.
+    fn catch_up(&mut self, now: Ps) {
+        if !self.interfaces.is_empty() && self.life == Life::Up {
+            self.advance(now);
+            // What comes from outside is for the devices to look at.
+            self.next = now;
+        }
+    }
+
+    /// Gives the console its input; nodes that are `asleep` for good get what they were to wait for.
+    pub(crate) fn feed_console(&mut self, now: Ps, asleep: bool) {
+        if self.console.is_quiet() || self.life != Life::Up {
+            return;
+        }
+        self.catch_up(now);
+        let shadow = self.shadow.as_mut().map(|shadow| &mut shadow.node);
+        self.console.feed(&mut self.node, shadow, now.ns(), asleep);
+    }
+
+    /// Takes what the guest said on its console; it counts for the digest.
+    pub(crate) fn hear_console(&mut self, now: Ps) -> Vec<u8> {
+        let shadow = self.shadow.as_mut().map(|shadow| &mut shadow.node);
+        let bytes = self.console.hear(&mut self.node, shadow);
+        if !bytes.is_empty() {
+            self.catch_up(now);
+            self.count_output(&bytes);
+        }
+        bytes
+    }
+
+    /// Takes what the guest sent on its control channel.
+    pub(crate) fn hear_control(&mut self, now: Ps) -> Vec<u8> {
+        let bytes =
+            self.node.bus.console().map(|console| console.take_output(CONTROL_PORT)).unwrap_or_default();
+        if let Some(console) = self.shadow.as_mut().and_then(|shadow| shadow.node.bus.console()) {
+            console.take_output(CONTROL_PORT);
+        }
+        if !bytes.is_empty() {
+            self.catch_up(now);
+        }
+        bytes
+    }
+
+    /// Sends the guest what its errand has for it.
+    pub(crate) fn answer_control(&mut self, now: Ps) {
+        if !self.job.as_ref().is_some_and(Job::has_more) {
+            return;
+        }
+        self.catch_up(now);
+        let Station { node, shadow, job, .. } = self;
+        let (Some(job), Some(console)) = (job, node.bus.console()) else { return };
+        job.send(|bytes| {
+            if let Some(console) = shadow.as_mut().and_then(|shadow| shadow.node.bus.console()) {
+                console.push_input(CONTROL_PORT, bytes);
+            }
+            console.push_input(CONTROL_PORT, bytes)
+        });
+    }
+
+    /// Counts output for the digest.
+    pub(crate) fn count_output(&mut self, bytes: &[u8]) {
+        self.output.update(bytes);
+        self.output_bytes += bytes.len() as u64;
+    }
+
+    /// Counts what a command wrote for the digest, with the stream on which it did.
+    pub(crate) fn count_command_output(&mut self, error: bool, bytes: &[u8]) {
+        self.output.update(&[u8::from(error)]);
+        self.count_output(bytes);
+    }
+
+    /// Feeds the station's part of the digest.
+    pub(crate) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
+        sink(&self.output_bytes.to_le_bytes());
+        sink(self.output.finalize().as_bytes());
+        self.node.digest(sink);
+        self.interfaces.iter().for_each(|interface| interface.digest(sink));
+    }
+
+    /// What it came to.
+    pub(crate) fn summary(&mut self) -> NodeSummary {
+        let standing = match self.life {
+            Life::Halted(halt) => Standing::Halted(halt),
+            Life::Crashed => Standing::Crashed,
+            Life::Up | Life::Diverged if self.node.sleeps_until().is_some() => Standing::Asleep,
+            Life::Up | Life::Diverged => Standing::Running,
+        };
+        NodeSummary {
+            name: self.name.clone(),
+            standing,
+            harts: self.node.harts.len(),
+            memory_bytes: self.node.bus.ram.bytes().len() as u64,
+            engine: self.node.engine_name(),
+            telemetry: Telemetry::of(&self.node),
+            traffic: self.interfaces.iter().map(|interface| interface.traffic).collect(),
+            last_words: self.console.last_words(),
+        }
+    }
+
+    /// The program's signature as lines of 4-byte words, lowest address first, as the architecture tests compare
+    /// it; `None` when the program has no such symbols or they are not in memory.
+    pub(crate) fn signature(&self) -> Option<String> {
+        let (begin, end) = (self.symbols.begin_signature?, self.symbols.end_signature?);
+        let bytes = self.node.bus.ram.slice(begin, end.checked_sub(begin)?)?;
+        let word = |chunk: &[u8]| {
+            let mut word = [0; 4];
+            word[..chunk.len()].copy_from_slice(chunk);
+            format!("{:08x}\n", u32::from_le_bytes(word))
+        };
+        Some(bytes.chunks(4).map(word).collect())
+    }
+}
