@@ -97,6 +97,8 @@ pub enum Payload<'a> {
         file: &'a [u8],
         /// How it starts; `None` decides by the program: machine mode when it has `tohost`.
         start: Option<Start>,
+        /// The words of its `bootargs`.
+        arguments: &'a str,
     },
     /// A kernel, by the boot protocol of its kind.
     Kernel {
@@ -224,7 +226,7 @@ pub fn boot(hardware: &Hardware, devices: Devices, payload: Payload<'_>) -> Resu
     let builtin_sbi = matches!(first, First::Supervisor { .. });
     let mut node = build(hardware, devices, builtin_sbi, engine)?;
     let (initrd, arguments) = match payload {
-        Payload::Elf { .. } => (None, ""),
+        Payload::Elf { arguments, .. } => (None, arguments),
         Payload::Kernel { initrd, arguments, .. } => (initrd, arguments),
     };
     let initrd_bytes = initrd.map(|initrd| initrd.len() as u64);
@@ -350,7 +352,7 @@ struct Loaded<'a> {
 fn plan(payload: Payload<'_>) -> Result<(First, Loaded<'_>), BootError> {
     let refused = |file| move |source| BootError::Load { file, source };
     match payload {
-        Payload::Elf { file, start } => {
+        Payload::Elf { file, start, .. } => {
             let program = elf::parse(file).map_err(refused("elf"))?;
             let by_program =
                 if program.symbols.tohost.is_some() { Start::Machine } else { Start::Supervisor };

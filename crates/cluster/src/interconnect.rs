@@ -10,6 +10,7 @@
 
 use crate::address::Destination;
 use crate::interface::{Departure, Interface, Timing};
+use crate::output::OutputHash;
 use crate::run::{Host, Seen, Way};
 use crate::summary::{LinkLoad, NetworkSummary};
 use crate::time::{NetworkClock, Ps};
@@ -142,7 +143,7 @@ pub(crate) struct Interconnect {
     /// What a receiving card takes at least, on any node.
     receive: Ps,
     /// Everything that was sent and that arrived, with its instant.
-    history: blake3::Hasher,
+    history: OutputHash,
     deliveries: Vec<Delivery>,
     dropped: Vec<Packet>,
 }
@@ -174,7 +175,7 @@ impl Interconnect {
             edge: wiring.edge_cycles(),
             wiring,
             receive,
-            history: blake3::Hasher::new(),
+            history: OutputHash::default(),
             deliveries: Vec::new(),
             dropped: Vec::new(),
         })
@@ -269,7 +270,7 @@ impl Interconnect {
 
     /// Feeds the networks' part of the digest: all that was ever sent and arrived, and what is on its way.
     pub(crate) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
-        sink(self.history.finalize().as_bytes());
+        sink(&self.history.finish());
         for rail in &self.rails {
             let counters = rail.network.counters();
             for word in
@@ -322,7 +323,7 @@ impl Interconnect {
 }
 
 /// Enters a frame at a node into the history.
-fn log(history: &mut blake3::Hasher, at: Ps, node: NodeId, rail: usize, bytes: &[u8]) {
+fn log(history: &mut OutputHash, at: Ps, node: NodeId, rail: usize, bytes: &[u8]) {
     let mut head = [0; 24];
     head[..8].copy_from_slice(&at.0.to_le_bytes());
     head[8..12].copy_from_slice(&node.0.to_le_bytes());

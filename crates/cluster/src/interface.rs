@@ -142,6 +142,8 @@ impl Interface {
 
     /// Takes the frames that are on the wire before `until`; the others stay on the card.
     pub(crate) fn depart(&mut self, net: &mut Net, until: Ps, into: &mut Vec<Departure>) {
+        // What the guest hands over from now on is not on the wire before this: an epoch counts on it.
+        let until = until.after(self.timing.least());
         while let Some((wire, copied)) = net.first_frame().map(|sent| self.start(sent)) {
             if self.clock.instant(wire) >= until {
                 return;

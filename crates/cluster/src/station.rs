@@ -9,6 +9,7 @@ use crate::console::Console;
 use crate::interface::{Departure, Interface};
 use crate::job::Job;
 use crate::lockstep::Shadow;
+use crate::output::OutputHash;
 use crate::summary::{NodeSummary, Standing};
 use crate::telemetry::Telemetry;
 use crate::time::Ps;
@@ -45,8 +46,7 @@ pub(crate) struct Station {
     pub(crate) crash_at: Ps,
     /// It has nothing to do before this instant.
     pub(crate) next: Ps,
-    output: blake3::Hasher,
-    output_bytes: u64,
+    output: OutputHash,
 }
 
 impl Station {
@@ -64,8 +64,7 @@ impl Station {
             life: Life::Up,
             crash_at: Ps::NEVER,
             next: Ps(0),
-            output: blake3::Hasher::new(),
-            output_bytes: 0,
+            output: OutputHash::default(),
         }
     }
 
@@ -245,19 +244,18 @@ impl Station {
     /// Counts output for the digest.
     pub(crate) fn count_output(&mut self, bytes: &[u8]) {
         self.output.update(bytes);
-        self.output_bytes += bytes.len() as u64;
     }
 
     /// Counts what a command wrote for the digest, with the stream on which it did.
     pub(crate) fn count_command_output(&mut self, error: bool, bytes: &[u8]) {
         self.output.update(&[u8::from(error)]);
-        self.count_output(bytes);
+        self.output.update(bytes);
     }
 
     /// Feeds the station's part of the digest.
     pub(crate) fn digest(&self, sink: &mut dyn FnMut(&[u8])) {
-        sink(&self.output_bytes.to_le_bytes());
-        sink(self.output.finalize().as_bytes());
+        sink(&self.output.bytes().to_le_bytes());
+        sink(&self.output.finish());
         self.node.digest(sink);
         self.interfaces.iter().for_each(|interface| interface.digest(sink));
     }

@@ -51,14 +51,15 @@ fn run(count: usize, words: &str, fate: &mut Fate<'_>) -> Vec<(String, Halt)> {
                 ends[number] = Some(halt);
             }
             said[number].append(&mut node.take_console());
-            under_way.extend(node.bus.net().expect("an interface").take_frames());
+            let net = node.bus.nets().next().expect("an interface");
+            under_way.extend(std::iter::from_fn(|| net.take_frame()).map(|sent| sent.bytes));
         }
         for mut frame in under_way {
             for _ in 0..fate(&mut frame) {
                 for (number, node) in nodes.iter_mut().enumerate() {
                     let to_all = frame[..6] == [0xff; 6] && frame[6..12] != address(number);
                     if to_all || frame[..6] == address(number) {
-                        node.bus.net().expect("an interface").push_frame(frame.clone());
+                        node.bus.nets().next().expect("an interface").push_frame(frame.clone());
                     }
                 }
             }

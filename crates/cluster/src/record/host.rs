@@ -5,7 +5,8 @@ use super::outside::{Outside, Tape};
 use super::player::write_input;
 use super::share::lock;
 use crate::job::Stream;
-use crate::run::{Host, Input, Moment};
+use crate::run::{Host, Input, Moment, Seen};
+use fabric::NodeId;
 use std::sync::atomic::Ordering;
 
 /// The node whose console and command the outside speaks to.
@@ -18,12 +19,16 @@ pub(super) struct Hook<'a> {
 }
 
 impl Host for Hook<'_> {
-    fn console(&mut self, bytes: &[u8]) {
-        self.host.console(bytes);
+    fn console(&mut self, node: NodeId, bytes: &[u8]) {
+        self.host.console(node, bytes);
     }
 
-    fn job(&mut self, stream: Stream, bytes: &[u8]) {
-        self.host.job(stream, bytes);
+    fn job(&mut self, node: NodeId, stream: Stream, bytes: &[u8]) {
+        self.host.job(node, stream, bytes);
+    }
+
+    fn frame(&mut self, seen: &Seen<'_>) {
+        self.host.frame(seen);
     }
 
     fn input(&mut self, moment: Moment) -> Input {

@@ -138,5 +138,6 @@ fn read_input(flags: u8, payload: &[u8]) -> Input {
         job_end: flags & input::JOB_END != 0,
         leave: (flags & input::LEAVE != 0).then_some(*status),
         open: true,
+        ..Input::default()
     }
 }

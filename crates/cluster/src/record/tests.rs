@@ -4,6 +4,7 @@ use super::reader::Ending;
 use super::*;
 use crate::job::Stream;
 use crate::run::{Host, Input, Moment};
+use fabric::NodeId;
 use machine::dev::virtio::p9::share::{Errno, Kind, Name, Share, Stat};
 use std::path::PathBuf;
 
@@ -102,9 +103,9 @@ struct Typist {
 }
 
 impl Host for Typist {
-    fn console(&mut self, _bytes: &[u8]) {}
+    fn console(&mut self, _node: NodeId, _bytes: &[u8]) {}
 
-    fn job(&mut self, _stream: Stream, _bytes: &[u8]) {}
+    fn job(&mut self, _node: NodeId, _stream: Stream, _bytes: &[u8]) {}
 
     fn input(&mut self, _moment: Moment) -> Input {
         self.asked += 1;
@@ -117,9 +118,9 @@ impl Host for Typist {
 struct Nobody;
 
 impl Host for Nobody {
-    fn console(&mut self, _bytes: &[u8]) {}
+    fn console(&mut self, _node: NodeId, _bytes: &[u8]) {}
 
-    fn job(&mut self, _stream: Stream, _bytes: &[u8]) {}
+    fn job(&mut self, _node: NodeId, _stream: Stream, _bytes: &[u8]) {}
 
     fn input(&mut self, _moment: Moment) -> Input {
         Input::default()

@@ -37,11 +37,11 @@ mod tests {
         let mut other = Config { name: "other".to_owned(), ..one.clone() };
         other.run.max_time_ns = Some(1);
         assert_eq!(difference(&one, &other), None);
-        other.node.harts = 3;
+        other.first_mut().harts = 3;
         let found = difference(&one, &other);
         assert_eq!(found, Some(("node.harts".to_owned(), "4".to_owned(), "3".to_owned())));
         let mut other = one.clone();
-        other.node.disks.push(super::super::disk("x,ro").unwrap());
+        other.first_mut().disks.push(super::super::disk("x,ro").unwrap());
         assert!(difference(&one, &other).is_some_and(|(key, ..)| key == "node.disk"));
     }
 }

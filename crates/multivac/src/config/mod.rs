@@ -4,6 +4,9 @@
 
 mod devices;
 mod differ;
+mod fault;
+mod network;
+mod nodes;
 mod print;
 mod read;
 mod reference;
@@ -12,6 +15,9 @@ pub(crate) mod units;
 
 pub(crate) use devices::{disk, share};
 pub(crate) use differ::difference;
+pub(crate) use fault::{Fault, What, changes as fault_changes};
+pub(crate) use network::Network;
+pub(crate) use nodes::{Group, Interfaces, memory_problem};
 pub(crate) use print::{canonical, flags, shell_word};
 pub(crate) use reference::markdown as reference;
 pub(crate) use sections::{code_cache, memory};
@@ -30,8 +36,12 @@ pub(crate) struct Config {
     pub(crate) name: String,
     /// The seed of everything random.
     pub(crate) seed: u64,
-    /// The node.
-    pub(crate) node: Node,
+    /// Groups of nodes, at least one.
+    pub(crate) groups: Vec<Group>,
+    /// What joins them, where there are several.
+    pub(crate) network: Network,
+    /// What goes wrong, in the order of the file.
+    pub(crate) faults: Vec<Fault>,
     /// What is run, and for how long.
     pub(crate) run: Run,
 }
@@ -59,13 +69,20 @@ pub(crate) struct Node {
     pub(crate) disks: Vec<Disk>,
     /// Folders of the host's that the guest sees, in order.
     pub(crate) shares: Vec<Share>,
+    /// Network interfaces.
+    pub(crate) interfaces: Interfaces,
 }
 
 /// What boots on a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Boot {
-    /// The program embedded in this binary.
+    /// The program for one node that is embedded in this binary.
     Demo,
+    /// The parallel program for bare nodes that is embedded in this binary, and the words it is given.
+    Jacobi {
+        /// Words behind `nodes=N`.
+        append: String,
+    },
     /// An image made by `multivac image build`.
     Image {
         /// Its name.
@@ -101,6 +118,8 @@ pub(crate) struct Elf {
     pub(crate) entry: Option<Entry>,
     /// Where the signature goes after the run.
     pub(crate) signature: Option<PathBuf>,
+    /// The words of its `bootargs`; in a cluster `nodes=N` stands before them.
+    pub(crate) append: String,
 }
 
 /// How a bare-metal program starts.
@@ -170,9 +189,22 @@ pub(crate) struct Share {
     pub(crate) read_only: bool,
 }
 
-/// What is run on the node, and its limits.
+/// Where the command runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    /// On all nodes.
+    All,
+    /// On the node of this name.
+    Node(String),
+}
+
+/// What is run, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {
+    /// Where the command runs.
+    pub(crate) on: On,
+    /// A node that fails does not end the run of several.
+    pub(crate) survives: bool,
     /// The command to run in the guest; empty for a console.
     pub(crate) command: Vec<String>,
     /// Virtual time after which the run ends.
@@ -210,6 +242,7 @@ impl Boot {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match self {
             Boot::Demo => "the embedded demo".to_owned(),
+            Boot::Jacobi { .. } => "the embedded heat equation".to_owned(),
             Boot::Image { name, .. } => format!("image {name}"),
             Boot::Kernel(kernel) => {
                 let files = [&kernel.bios, &kernel.kernel];
@@ -221,24 +254,35 @@ impl Boot {
     }
 }
 
+impl Default for Node {
+    fn default() -> Node {
+        Node {
+            harts: 1,
+            memory_bytes: 512 << 20,
+            clock_hz: 1_000_000_000,
+            turn_cycles: 10_000,
+            mmu: Mmu::Hardware,
+            timing: Timing::Flat,
+            rtc_s: RTC_S,
+            boot: Boot::Demo,
+            disks: Vec::new(),
+            shares: Vec::new(),
+            interfaces: Interfaces::default(),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
             name: "demo".to_owned(),
             seed: 0,
-            node: Node {
-                harts: 1,
-                memory_bytes: 512 << 20,
-                clock_hz: 1_000_000_000,
-                turn_cycles: 10_000,
-                mmu: Mmu::Hardware,
-                timing: Timing::Flat,
-                rtc_s: RTC_S,
-                boot: Boot::Demo,
-                disks: Vec::new(),
-                shares: Vec::new(),
-            },
+            groups: vec![Group::default()],
+            network: Network::default(),
+            faults: Vec::new(),
             run: Run {
+                on: On::Node("n0".to_owned()),
+                survives: false,
                 command: Vec::new(),
                 max_time_ns: None,
                 max_instructions: None,
@@ -252,11 +296,23 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What `run` does without arguments: the embedded demo on four harts.
+    /// The embedded demo on one node of four harts.
     pub(crate) fn demo() -> Config {
         let mut config = Config::default();
-        config.node.harts = 4;
-        config.node.memory_bytes = 64 << 20;
+        let node = config.first_mut();
+        node.harts = 4;
+        node.memory_bytes = 64 << 20;
+        config
+    }
+
+    /// What `run` does without arguments: a heat equation on a hypercube of 16 nodes.
+    pub(crate) fn heat() -> Config {
+        let mut config = Config { name: "heat".to_owned(), ..Config::default() };
+        config.groups[0].set_count(16);
+        let node = config.first_mut();
+        node.memory_bytes = 16 << 20;
+        node.boot = Boot::Jacobi { append: String::new() };
+        config.network.topology = "hypercube".to_owned();
         config
     }
 
@@ -265,20 +321,22 @@ impl Config {
     pub(crate) fn for_digest(&self) -> Config {
         let mut config = self.clone();
         config.name.clear();
-        config.run = Run { command: config.run.command, ..Config::default().run };
-        config.node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
-        config.node.shares.iter_mut().for_each(|share| share.host = PathBuf::new());
-        match &mut config.node.boot {
-            Boot::Demo | Boot::Image { .. } => {}
-            Boot::Kernel(kernel) => {
-                let files = [&mut kernel.kernel, &mut kernel.initrd, &mut kernel.bios];
-                files.into_iter().flatten().for_each(PathBuf::clear);
+        config.run = Run { on: config.run.on, command: config.run.command, ..Config::default().run };
+        config.each_node(|node| {
+            node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
+            node.shares.iter_mut().for_each(|share| share.host = PathBuf::new());
+            match &mut node.boot {
+                Boot::Demo | Boot::Jacobi { .. } | Boot::Image { .. } => {}
+                Boot::Kernel(kernel) => {
+                    let files = [&mut kernel.kernel, &mut kernel.initrd, &mut kernel.bios];
+                    files.into_iter().flatten().for_each(PathBuf::clear);
+                }
+                Boot::Elf(elf) => {
+                    elf.file.clear();
+                    elf.signature = None;
+                }
             }
-            Boot::Elf(elf) => {
-                elf.file.clear();
-                elf.signature = None;
-            }
-        }
+        });
         config
     }
 

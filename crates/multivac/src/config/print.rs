@@ -1,7 +1,7 @@
 //! The canonical form of a configuration: every value written out, in one order. It can be read back.
 
-use super::sections::{ENGINE, ENTRY, MMU, TIMING};
-use super::{Boot, Config, Disk, DiskMode, SCHEMA, Share, Tape, units};
+use super::sections::{ENGINE, ENTRY, MMU, ON_FAILURE, TIMING};
+use super::{Boot, Config, Disk, DiskMode, Node, On, SCHEMA, Share, Tape, fault, network, units};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -14,8 +14,49 @@ pub(crate) fn canonical(config: &Config) -> String {
     };
     line(format!("name = {}", quoted(&config.name)));
     line(format!("seed = {}\n", config.seed));
-    let node = &config.node;
-    line("[[node]]\ncount = 1".to_owned());
+    for (index, group) in config.groups.iter().enumerate() {
+        line(format!("{}[[node]]\ncount = {}", if index > 0 { "\n" } else { "" }, group.count()));
+        if let Some(name) = &group.name {
+            line(format!("name = {}", quoted(name)));
+        }
+        node(&group.node, config.node_count() > 1, &mut line);
+    }
+    if config.node_count() > 1 {
+        network::print(&config.network, &mut out);
+    }
+    config.faults.iter().for_each(|fault| fault::print(fault, &mut out));
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    let on = match &config.run.on {
+        On::All => "all",
+        On::Node(name) => name,
+    };
+    line(format!("\n[run]\non = {}", quoted(on)));
+    let command: Vec<String> = config.run.command.iter().map(|word| quoted(word)).collect();
+    line(format!("command = [{}]", command.join(", ")));
+    if let Some(ns) = config.run.max_time_ns {
+        line(format!("max_time = {}", quoted(&units::write_ns(ns))));
+    }
+    if let Some(count) = config.run.max_instructions {
+        line(format!("max_instructions = {count}"));
+    }
+    line(format!("engine = {}", quoted(word(&ENGINE, config.run.engine))));
+    line(format!("code_cache = {}", quoted(&units::write_bytes(config.run.code_cache_bytes))));
+    if config.run.survives {
+        line(format!("on_failure = {}", quoted(word(&ON_FAILURE, true))));
+    }
+    match &config.run.tape {
+        Tape::Off => {}
+        Tape::Record(path) => line(format!("record = {}", quoted(&path.to_string_lossy()))),
+        Tape::Replay(path) => line(format!("replay = {}", quoted(&path.to_string_lossy()))),
+    }
+    out
+}
+
+/// What each node of a group is; a node by itself has no network, and its interface's timing is not told.
+fn node(node: &Node, several: bool, line: &mut impl FnMut(String)) {
     line(format!("harts = {}", node.harts));
     line(format!("memory = {}", quoted(&units::write_bytes(node.memory_bytes))));
     line(format!("clock = {}", quoted(&units::write_hz(node.clock_hz))));
@@ -31,24 +72,16 @@ pub(crate) fn canonical(config: &Config) -> String {
         let shares: Vec<String> = node.shares.iter().map(|share| quoted(&share_text(share))).collect();
         line(format!("share = [{}]", shares.join(", ")));
     }
-    boot(&node.boot, &mut line);
-    line("\n[run]\non = \"n0\"".to_owned());
-    let command: Vec<String> = config.run.command.iter().map(|word| quoted(word)).collect();
-    line(format!("command = [{}]", command.join(", ")));
-    if let Some(ns) = config.run.max_time_ns {
-        line(format!("max_time = {}", quoted(&units::write_ns(ns))));
+    let interfaces = &node.interfaces;
+    if several || interfaces.count != 1 {
+        line(format!("nics = {}", interfaces.count));
     }
-    if let Some(count) = config.run.max_instructions {
-        line(format!("max_instructions = {count}"));
+    if several {
+        line(format!("nic_packet = {}", quoted(&units::write_ps(interfaces.packet_ps))));
+        line(format!("nic_dma = {}", quoted(&units::write_bits_per_second(interfaces.dma_bits_per_s))));
+        line(format!("nic_buffer = {}", quoted(&units::write_bytes(interfaces.buffer_bytes))));
     }
-    line(format!("engine = {}", quoted(word(&ENGINE, config.run.engine))));
-    line(format!("code_cache = {}", quoted(&units::write_bytes(config.run.code_cache_bytes))));
-    match &config.run.tape {
-        Tape::Off => {}
-        Tape::Record(path) => line(format!("record = {}", quoted(&path.to_string_lossy()))),
-        Tape::Replay(path) => line(format!("replay = {}", quoted(&path.to_string_lossy()))),
-    }
-    out
+    boot(&node.boot, line);
 }
 
 fn boot(boot: &Boot, line: &mut impl FnMut(String)) {
@@ -57,6 +90,10 @@ fn boot(boot: &Boot, line: &mut impl FnMut(String)) {
     };
     let lines = match boot {
         Boot::Demo => Vec::new(),
+        Boot::Jacobi { append } => vec![
+            Some("program = \"jacobi\"".to_owned()),
+            (!append.is_empty()).then(|| format!("append = {}", quoted(append))),
+        ],
         Boot::Image { name, append } => vec![
             Some(format!("image = {}", quoted(name))),
             (!append.is_empty()).then(|| format!("append = {}", quoted(append))),
@@ -71,6 +108,7 @@ fn boot(boot: &Boot, line: &mut impl FnMut(String)) {
             file("elf", Some(&elf.file)),
             file("signature", elf.signature.as_deref()),
             elf.entry.map(|entry| format!("entry = {}", quoted(word(&ENTRY, entry)))),
+            (!elf.append.is_empty()).then(|| format!("append = {}", quoted(&elf.append))),
         ],
     };
     lines.into_iter().flatten().for_each(line);
@@ -97,14 +135,17 @@ fn share_text(share: &Share) -> String {
     format!("{}:{}{mode}", share.host.display(), share.guest)
 }
 
-/// The command that runs a configuration again.
+/// The command that runs the configuration of a single node again.
 pub(crate) fn flags(config: &Config) -> String {
-    let node = &config.node;
+    let node = config.first();
     let mut words: Vec<String> = vec!["multivac".to_owned(), "run".to_owned()];
+    if matches!(node.boot, Boot::Demo) {
+        words.push("demo".to_owned());
+    }
     let mut flag = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value)]);
     let path = |path: &Path| path.to_string_lossy().into_owned();
     match &node.boot {
-        Boot::Demo => {}
+        Boot::Demo | Boot::Jacobi { .. } => {}
         Boot::Image { name, append } => {
             flag("--image", name.clone());
             if !append.is_empty() {
@@ -128,6 +169,9 @@ pub(crate) fn flags(config: &Config) -> String {
             if let Some(entry) = elf.entry {
                 flag("--entry", word(&ENTRY, entry).to_owned());
             }
+            if !elf.append.is_empty() {
+                flag("--append", elf.append.clone());
+            }
         }
     }
     node.disks.iter().for_each(|disk| flag("--disk", disk_text(disk)));
@@ -135,17 +179,17 @@ pub(crate) fn flags(config: &Config) -> String {
     flag("--harts", node.harts.to_string());
     flag("--memory", units::write_bytes(node.memory_bytes));
     flag("--seed", config.seed.to_string());
-    let standard = Config::default();
-    if node.timing != standard.node.timing {
+    let standard = Node::default();
+    if node.timing != standard.timing {
         flag("--timing", word(&TIMING, node.timing).to_owned());
     }
-    if node.mmu != standard.node.mmu {
+    if node.mmu != standard.mmu {
         flag("--mmu", word(&MMU, node.mmu).to_owned());
     }
     for (changed, key, value) in [
-        (node.clock_hz != standard.node.clock_hz, "node.clock", units::write_hz(node.clock_hz)),
-        (node.turn_cycles != standard.node.turn_cycles, "node.turn", node.turn_cycles.to_string()),
-        (node.rtc_s != standard.node.rtc_s, "node.rtc", node.rtc_s.to_string()),
+        (node.clock_hz != standard.clock_hz, "node.clock", units::write_hz(node.clock_hz)),
+        (node.turn_cycles != standard.turn_cycles, "node.turn", node.turn_cycles.to_string()),
+        (node.rtc_s != standard.rtc_s, "node.rtc", node.rtc_s.to_string()),
     ] {
         if changed {
             flag("--set", format!("{key}={value}"));
@@ -178,6 +222,6 @@ pub(crate) fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'sta
     words.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

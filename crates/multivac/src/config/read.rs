@@ -145,6 +145,44 @@ impl<'t> Found<'t> {
         within
     }
 
+    /// The value as a number from 0 to 1.
+    pub(super) fn probability(&self) -> Option<f64> {
+        let number: Option<f64> = match self.value.get_ref() {
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        let within = number.filter(|number| (0.0..=1.0).contains(number));
+        if within.is_none() {
+            self.expected("a probability, 0 to 1");
+        }
+        within
+    }
+
+    /// The value as yes or no.
+    pub(super) fn flag(&self) -> Option<bool> {
+        let flag = self.value.get_ref().as_bool();
+        if flag.is_none() {
+            self.expected("true or false");
+        }
+        flag
+    }
+
+    /// The value as a string with its place in the text, that of the quotes left out.
+    pub(super) fn string_at(&self) -> Option<(&'t str, usize)> {
+        Some((self.string()?, self.value.span().start + 1))
+    }
+
+    /// Notes a problem at a place of the text.
+    pub(super) fn problem_at(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.add(span, message, help);
+    }
+
+    /// Whether the value is a string.
+    pub(super) fn is_string(&self) -> bool {
+        self.value.get_ref().is_str()
+    }
+
     /// The value as a quantity with a unit, or as a bare number.
     pub(super) fn quantity(&self, parse: fn(&str) -> Result<u64, String>) -> Option<u64> {
         let text = match self.value.get_ref() {

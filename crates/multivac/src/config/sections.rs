@@ -2,7 +2,8 @@
 
 use super::read::{Found, Problems, Reader};
 use super::{
-    Boot, Config, Disk, Elf, EngineKind, Entry, Kernel, Mmu, Node, SCHEMA, Tape, Timing, devices, units,
+    Boot, Config, Disk, Elf, EngineKind, Entry, Group, Kernel, Mmu, Node, On, SCHEMA, Tape, Timing, devices,
+    fault, network, nodes, units,
 };
 use crate::diag::Problem;
 use std::path::{Path, PathBuf};
@@ -78,13 +79,24 @@ fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize,
         reader.finish();
     }
     if let Some(found) = top.get("node") {
-        let groups = found.tables("node");
-        for (index, (found, reader)) in groups.into_iter().enumerate() {
-            if index > 0 {
-                found
-                    .problem("a second group of nodes is not supported yet by this version", "one node runs");
-            }
-            node(&mut config.node, &found, &reader, source);
+        groups(config, &found, source);
+    }
+    let folder = match source {
+        Source::File { folder } => Some(*folder),
+        Source::Set => None,
+    };
+    if let Some(reader) = top.get("network").and_then(|found| found.table("network")) {
+        network::network(&mut config.network, &reader, folder);
+        if let Some(found) = reader.get("topology") {
+            network::check_topology(config, &found);
+        }
+        reader.finish();
+    }
+    if let Some(found) = top.get("fault") {
+        config.faults.clear();
+        for (found, reader) in found.tables("fault") {
+            let fault = fault::fault(config, &found, &reader);
+            config.faults.extend(fault);
             reader.finish();
         }
     }
@@ -97,8 +109,38 @@ fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize,
         reader.not_yet("trace", "leave it out");
         reader.finish();
     }
-    top.not_yet("network", "one node runs, and needs no network; `multivac topology` shows networks");
-    top.not_yet("fault", "faults are of networks; leave it out");
+}
+
+/// Reads the groups of nodes: those of a file stand for all, and a `--set` changes every group.
+fn groups(config: &mut Config, found: &Found<'_>, source: &Source<'_>) {
+    let tables = found.tables("node");
+    let Source::File { .. } = source else {
+        for (found, reader) in tables {
+            for group in &mut config.groups {
+                nodes::group(group, &reader);
+                node(&mut group.node, &found, &reader, source);
+            }
+            reader.finish();
+        }
+        return;
+    };
+    let mut places = Vec::new();
+    config.groups.clear();
+    for (found, reader) in tables {
+        let mut group = Group::default();
+        nodes::group(&mut group, &reader);
+        node(&mut group.node, &found, &reader, source);
+        reader.finish();
+        config.groups.push(group);
+        places.push(found);
+    }
+    if config.groups.is_empty() {
+        config.groups.push(Group::default());
+    }
+    nodes::check_names(config, &places);
+    if let Some(place) = places.first() {
+        nodes::check_memory(config, place);
+    }
 }
 
 fn cluster(config: &mut Config, reader: &Reader<'_>) {
@@ -111,15 +153,6 @@ fn cluster(config: &mut Config, reader: &Reader<'_>) {
 }
 
 fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source<'_>) {
-    if let Some(found) = reader.get("count")
-        && let Some(count) = found.integer(1..=u64::MAX)
-        && count != 1
-    {
-        found.problem(
-            format!("a cluster of {count} nodes is not supported yet by this version"),
-            "one node runs: count = 1",
-        );
-    }
     if let Some(found) = reader.get("boot")
         && found.word(&[("each", false), ("fork", true)]) == Some(true)
     {
@@ -176,6 +209,7 @@ fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
         }
     }
     devices::shares(node, reader, source);
+    nodes::interfaces(&mut node.interfaces, reader);
     boot(node, group, reader, source);
 }
 
@@ -187,10 +221,13 @@ fn boot(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
         (text("image"), path("kernel"), path("initrd"), text("append"), path("bios"));
     let (elf, signature) = (path("elf"), path("signature"));
     let entry = reader.get("entry").and_then(|found| found.word(&ENTRY));
+    let program = reader.get("program").and_then(|found| found.word(&PROGRAM));
     let has_kernel = kernel.is_some() || bios.is_some();
-    if [image.is_some(), has_kernel, elf.is_some()].iter().filter(|given| **given).count() > 1 {
+    if [image.is_some(), has_kernel, elf.is_some(), program.is_some()].iter().filter(|given| **given).count()
+        > 1
+    {
         group.problem(
-            "a node boots an image, a kernel or an ELF program, and this one names several",
+            "a node boots an image, a kernel, an ELF program or an embedded one, and this one names several",
             "keep one of them",
         );
         return;
@@ -202,7 +239,13 @@ fn boot(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
         node.boot =
             Boot::Kernel(Kernel { kernel, initrd, append: append.unwrap_or_default().to_owned(), bios });
     } else if let Some(file) = elf {
-        node.boot = Boot::Elf(Elf { file, entry, signature });
+        let append = append.unwrap_or_default().to_owned();
+        node.boot = Boot::Elf(Elf { file, entry, signature, append });
+    } else if let Some(program) = program {
+        node.boot = match program {
+            Program::Demo => Boot::Demo,
+            Program::Jacobi => Boot::Jacobi { append: append.unwrap_or_default().to_owned() },
+        };
     } else {
         more(node, group, [initrd, signature], append, entry);
     }
@@ -227,14 +270,20 @@ fn more(
         Boot::Elf(elf) => {
             elf.entry = entry.or(elf.entry);
             elf.signature = signature.or(elf.signature.take());
+            if let Some(append) = append {
+                append.clone_into(&mut elf.append);
+            }
+        }
+        Boot::Jacobi { append: words } if initrd.is_none() && append.is_some() => {
+            append.unwrap_or_default().clone_into(words);
         }
         Boot::Image { append: words, .. } if initrd.is_none() && append.is_some() => {
             append.unwrap_or_default().clone_into(words);
         }
-        Boot::Image { .. } | Boot::Demo => {
+        Boot::Image { .. } | Boot::Demo | Boot::Jacobi { .. } => {
             if initrd.is_some() || append.is_some() {
                 group.problem(
-                    "`initrd` and `append` are for a `kernel`, and none is named",
+                    "`initrd` and `append` are for what is named beside them, and that takes none",
                     "add `kernel = \"FILE\"`",
                 );
             }
@@ -250,10 +299,23 @@ fn more(
 
 fn run(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     if let Some(found) = reader.get("on")
-        && let Some(node) = found.string()
-        && node != "n0"
+        && let Some(name) = found.string()
     {
-        found.problem(format!("there is no node `{node}`"), "the only node is `n0`");
+        if name == "all" {
+            config.run.on = On::All;
+        } else if let Err(help) = config.place_of(name) {
+            found.problem(format!("there is no node `{name}`"), help);
+        } else {
+            config.run.on = On::Node(name.to_owned());
+        }
+    } else if config.place_of("n0").is_err()
+        && let (On::Node(node), Some(first)) = (&mut config.run.on, config.groups.first())
+        && let Some(name) = &first.name
+    {
+        *node = if first.count() == 1 { name.clone() } else { format!("{name}0") };
+    }
+    if let Some(survives) = reader.get("on_failure").and_then(|found| found.word(&ON_FAILURE)) {
+        config.run.survives = survives;
     }
     if let Some(command) = reader.get("command").and_then(|found| found.strings()) {
         config.run.command = command.into_iter().map(str::to_owned).collect();
@@ -294,6 +356,17 @@ fn tape(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     }
 }
 
+/// A program that is embedded in this binary.
+#[derive(Clone, Copy)]
+enum Program {
+    Demo,
+    Jacobi,
+}
+
+/// The words of `program`.
+const PROGRAM: [(&str, Program); 2] = [("demo", Program::Demo), ("jacobi", Program::Jacobi)];
+/// The words of `on_failure`: whether the others go on.
+pub(super) const ON_FAILURE: [(&str, bool); 2] = [("end", false), ("go-on", true)];
 /// The words of `mmu`.
 pub(super) const MMU: [(&str, Mmu); 2] = [("hardware", Mmu::Hardware), ("software", Mmu::Software)];
 /// The words of `timing`.

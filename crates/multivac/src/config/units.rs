@@ -48,6 +48,18 @@ const TIME: Scale = Scale {
     ],
 };
 
+const BANDWIDTH: Scale = Scale {
+    name: "bandwidth",
+    example: "10Gbit/s",
+    units: &[
+        ("Tbit/s", 1_000_000_000_000),
+        ("Gbit/s", 1_000_000_000),
+        ("Mbit/s", 1_000_000),
+        ("kbit/s", 1000),
+        ("bit/s", 1),
+    ],
+};
+
 const RATE: Scale = Scale {
     name: "clock rate",
     example: "1GHz",
@@ -62,6 +74,16 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
 /// A time in nanoseconds; a bare number is seconds.
 pub(crate) fn nanoseconds(text: &str) -> Result<u64, String> {
     TIME.parse(text).map(|ps| ps / 1000)
+}
+
+/// A time in picoseconds; a bare number is seconds.
+pub(crate) fn picoseconds(text: &str) -> Result<u64, String> {
+    TIME.parse(text)
+}
+
+/// A bandwidth in bits a second.
+pub(crate) fn bits_per_second(text: &str) -> Result<u64, String> {
+    BANDWIDTH.parse(text)
 }
 
 /// A rate in cycles a second.
@@ -139,6 +161,16 @@ pub(crate) fn write_ns(value: u64) -> String {
     value.checked_mul(1000).map_or_else(|| format!("{value}ns"), |ps| TIME.write(ps))
 }
 
+/// A time as people write it.
+pub(crate) fn write_ps(value: u64) -> String {
+    TIME.write(value)
+}
+
+/// A bandwidth as people write it.
+pub(crate) fn write_bits_per_second(value: u64) -> String {
+    BANDWIDTH.write(value)
+}
+
 /// A rate as people write it.
 pub(crate) fn write_hz(value: u64) -> String {
     RATE.write(value)
@@ -160,6 +192,11 @@ mod tests {
         assert_eq!(nanoseconds("0.25s"), Ok(250_000_000));
         assert_eq!(write_ns(1500), "1500ns");
         assert_eq!(write_ns(90_000_000_000), "90s");
+        assert_eq!(picoseconds("0.8ns"), Ok(800));
+        assert_eq!(write_ps(1_000_000), "1us");
+        assert_eq!(bits_per_second("2.5Gbit/s"), Ok(2_500_000_000));
+        assert_eq!(write_bits_per_second(2_500_000_000), "2500Mbit/s");
+        assert!(bits_per_second("10gbit/s").unwrap_err().contains("`10Gbit/s`"));
         assert_eq!(hertz("1GHz"), Ok(1_000_000_000));
         assert_eq!(write_hz(1_500_000), "1500kHz");
         assert_eq!(count("1_000"), Ok(1000));

@@ -2,7 +2,7 @@
 //! harts were.
 
 use super::Manner;
-use super::files;
+use super::files::Files;
 use super::host::Console;
 use super::trace_file;
 use crate::config::{Boot, Config, Elf};
@@ -12,6 +12,7 @@ use debug::gdb::{Address, Gdb};
 use debug::symbols::Symbols;
 use debug::trace::{Order, Tracer};
 use debug::unwind;
+use fabric::NodeId;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,11 +45,14 @@ pub(super) fn attach(
     config: &Config,
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
+    if manner.onlookers.gdb.is_some() || manner.onlookers.trace.is_some() {
+        only_one_node(config)?;
+    }
     let symbols = Arc::new(symbols(config, manner.onlookers.symbols.as_deref())?);
     let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
     if let Some(address) = &manner.onlookers.gdb {
         let gdb =
-            Gdb::listen(address, cluster.node(), symbols, Box::new(host.leaving())).map_err(|error| {
+            Gdb::listen(address, cluster.node(NodeId(0)), symbols, Box::new(host.leaving())).map_err(|error| {
                 let cause = format!("cannot listen for gdb at {address}: {error}");
                 Failure::new(Exit::Host, cause, "name another port or path")
             })?;
@@ -59,7 +63,7 @@ pub(super) fn attach(
             eprintln!("note: gdb is listened for; {wait}: gdb-multiarch -ex 'target remote {address}'");
         }
     } else if let Some(order) = &manner.onlookers.trace {
-        if order.hart.is_some_and(|hart| hart >= config.node.harts) {
+        if order.hart.is_some_and(|hart| hart >= config.first().harts) {
             let cause = format!("there is no hart {} to trace", order.hart.unwrap_or(0));
             return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
         }
@@ -71,18 +75,28 @@ pub(super) fn attach(
     Ok(onlooking)
 }
 
+/// Errors: there are several nodes.
+fn only_one_node(config: &Config) -> Result<(), Failure> {
+    if config.node_count() == 1 {
+        return Ok(());
+    }
+    let cause = "gdb and the trace of instructions look at a single node, and there are several";
+    Err(Failure::new(Exit::Usage, cause, "run one: --nodes 1"))
+}
+
 /// The symbols that the user named, or else those of the program.
 fn symbols(config: &Config, named: Option<&Path>) -> Result<Symbols, Failure> {
     if let Some(path) = named {
-        let bytes = files::program("symbol file", path)?;
+        let bytes = Files::default().program("symbol file", path)?;
         return Symbols::parse(&bytes).map_err(|error| {
             let cause = format!("{} gives no symbols: {error}", path.display());
             Failure::new(Exit::Image, cause, "an ELF, a System.map or an uncompressed Linux kernel does")
         });
     }
     // A program without symbols runs as well; what is wrong with it was said when it was loaded.
-    Ok(match &config.node.boot {
-        Boot::Elf(Elf { file, .. }) => files::program("program", file)
+    Ok(match &config.first().boot {
+        Boot::Elf(Elf { file, .. }) => Files::default()
+            .program("program", file)
             .ok()
             .and_then(|bytes| Symbols::parse(&bytes).ok())
             .unwrap_or_default(),
@@ -96,7 +110,7 @@ impl Onlooking {
         if !end.is_failure() || matches!(end, End::Job(_)) {
             return None;
         }
-        let node = cluster.node_mut();
+        let node = cluster.node(cluster.culprit().unwrap_or(NodeId(0)));
         let of_kernel = || Symbols::of_memory(&node.bus.ram).unwrap_or_default();
         let symbols = if self.symbols.is_empty() { &of_kernel() } else { &*self.symbols };
         Some(unwind::report(node, symbols))

@@ -2,25 +2,47 @@
 
 use crate::config::units::write_bytes;
 use crate::exit::{Exit, Failure};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The most that a program's or a kernel's file may have, debugging information included.
 const PROGRAM_BYTES_MAX: u64 = 4 << 30;
 
-/// A program: its file may be larger than the memory it takes.
-///
-/// Errors: [`Exit::Image`] when it is not there or is no file.
-pub(super) fn program(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    read(what, path, PROGRAM_BYTES_MAX, "a program's file")
-}
+/// Files read so far, each once for all nodes that need it.
+#[derive(Default)]
+pub(super) struct Files(BTreeMap<PathBuf, Arc<[u8]>>);
 
-/// What goes into memory as it is.
-///
-/// Errors: [`Exit::Image`] when it is not there, is no file, or is larger than memory.
-pub(super) fn within(what: &str, path: &Path, memory_bytes: u64) -> Result<Vec<u8>, Failure> {
-    read(what, path, memory_bytes, "memory")
+impl Files {
+    /// A program: its file may be larger than the memory it takes.
+    ///
+    /// Errors: [`Exit::Image`] when it is not there or is no file.
+    pub(super) fn program(&mut self, what: &str, path: &Path) -> Result<Arc<[u8]>, Failure> {
+        self.once(what, path, PROGRAM_BYTES_MAX, "a program's file")
+    }
+
+    /// What goes into memory as it is.
+    ///
+    /// Errors: [`Exit::Image`] when it is not there, is no file, or is larger than memory.
+    pub(super) fn within(
+        &mut self,
+        what: &str,
+        path: &Path,
+        memory_bytes: u64,
+    ) -> Result<Arc<[u8]>, Failure> {
+        self.once(what, path, memory_bytes, "memory")
+    }
+
+    fn once(&mut self, what: &str, path: &Path, bytes_max: u64, room: &str) -> Result<Arc<[u8]>, Failure> {
+        if let Some(bytes) = self.0.get(path).filter(|bytes| bytes.len() as u64 <= bytes_max) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes: Arc<[u8]> = read(what, path, bytes_max, room)?.into();
+        self.0.insert(path.to_owned(), Arc::clone(&bytes));
+        Ok(bytes)
+    }
 }
 
 fn read(what: &str, path: &Path, bytes_max: u64, room: &str) -> Result<Vec<u8>, Failure> {

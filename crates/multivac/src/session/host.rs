@@ -3,11 +3,13 @@
 
 use super::Manner;
 use super::terminal::{Raw, Signals};
-use crate::config::{Boot, Config};
+use crate::config::{Boot, Config, On};
 use crate::exit::{Exit, Failure};
 use cluster::job::Stream;
 use cluster::run::{Host, Input, Moment};
-use std::collections::VecDeque;
+use cluster::summary::NodeSummary;
+use fabric::NodeId;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,8 +24,8 @@ const PIPE_PATIENCE: Duration = Duration::from_secs(2);
 const NAP: Duration = Duration::from_millis(50);
 /// How long input for a command is waited for before the command starts.
 const INPUT_PATIENCE: Duration = Duration::from_millis(200);
-/// How much of an unseen console is kept.
-const UNSEEN_BYTES_MAX: usize = 4096;
+/// How much of a line is held back until its end, where lines of several nodes go to one place.
+const LINE_BYTES_MAX: usize = 1024;
 const HINT: &str = "Ctrl-A x leaves, Ctrl-A c shows where the machine is";
 
 /// Where the console goes, and where it comes from.
@@ -33,8 +35,12 @@ pub(super) struct Console {
     job_to_stderr: bool,
     /// Input is the command's, not the console's.
     for_command: bool,
-    /// The end of what the console said unseen.
-    unseen: VecDeque<u8>,
+    /// The nodes' names, where there are several: each line says whose it is.
+    names: Vec<String>,
+    /// Lines that have not ended, by node and by where they go.
+    lines: BTreeMap<(NodeId, Sink), Vec<u8>>,
+    /// The command runs on several nodes and a person looks: its lines say whose they are.
+    job_is_named: bool,
     /// The command's input is being read; it is given time to end before the command starts.
     input_is_fresh: bool,
     keys: Option<Receiver<Vec<u8>>>,
@@ -49,12 +55,20 @@ pub(super) struct Console {
     attention: Option<Arc<AtomicBool>>,
 }
 
+/// Where a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sink {
+    Console,
+    Output,
+    Error,
+}
+
 /// Where what the console says goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum To {
     Stdout,
     Stderr,
-    /// Kept, to be shown when the run fails.
+    /// Unseen; its end is shown when the run fails.
     Nowhere,
 }
 
@@ -65,7 +79,8 @@ enum To {
 /// A console that does not listen only shows.
 pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<Console, Failure> {
     let command = !config.run.command.is_empty();
-    let listens = listens && !matches!(config.node.boot, Boot::Demo);
+    let several = config.node_count() > 1;
+    let listens = listens && !several && !matches!(config.first().boot, Boot::Demo);
     let typed = stdin().is_terminal();
     let terminal = listens && !command && !manner.json && typed && stdout().is_terminal();
     let signals = Signals::listen(!terminal)
@@ -82,7 +97,9 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
         },
         job_to_stderr: manner.json,
         for_command: command,
-        unseen: VecDeque::new(),
+        names: if several { config.names() } else { Vec::new() },
+        lines: BTreeMap::new(),
+        job_is_named: several && config.run.on == On::All && stdout().is_terminal(),
         input_is_fresh: true,
         keys: (terminal || listens && (command || !typed)).then(listen),
         terminal: if terminal { Raw::enter() } else { None },
@@ -124,17 +141,28 @@ impl Console {
         self.attention.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
-    /// Gives the terminal back; shows what the console said last, when the run `failed` unseen.
-    pub(super) fn finish(&mut self, failed: bool) {
+    /// Gives the terminal back; shows what the consoles said last, when the run `failed` unseen.
+    pub(super) fn finish(&mut self, failed: bool, nodes: &[NodeSummary]) {
         self.terminal = None;
+        for ((node, sink), line) in std::mem::take(&mut self.lines) {
+            if !line.is_empty() {
+                self.line(node, sink, &line);
+            }
+        }
         if !self.at_line_start && self.to == To::Stdout && !self.broken {
             let _ = writeln!(stdout());
         }
-        if failed && !self.unseen.is_empty() {
-            let (front, back) = self.unseen.as_slices();
-            let mut err = stderr();
-            let _ = err.write_all(b"the console's last words:\n");
-            let _ = err.write_all(front).and_then(|()| err.write_all(back)).and_then(|()| writeln!(err));
+        let mut err = stderr();
+        for node in
+            nodes.iter().filter(|node| failed && self.to == To::Nowhere && !node.last_words.is_empty())
+        {
+            let whose = if nodes.len() > 1 {
+                format!("the last words of {}", node.name)
+            } else {
+                "the console's last words".to_owned()
+            };
+            let _ = writeln!(err, "{whose}:");
+            let _ = err.write_all(&node.last_words).and_then(|()| writeln!(err));
         }
     }
 
@@ -203,6 +231,39 @@ impl Console {
         self.broken = written.is_err();
     }
 
+    /// Puts together the lines of a node, and passes on those that have ended.
+    fn gather(&mut self, node: NodeId, sink: Sink, bytes: &[u8]) {
+        let mut line = self.lines.remove(&(node, sink)).unwrap_or_default();
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(part);
+            if line.ends_with(b"\n") || line.len() > LINE_BYTES_MAX {
+                self.line(node, sink, &line);
+                line.clear();
+            }
+        }
+        self.lines.insert((node, sink), line);
+    }
+
+    /// Writes a line with the name of its node before it.
+    fn line(&mut self, node: NodeId, sink: Sink, line: &[u8]) {
+        let named = sink == Sink::Console || self.job_is_named;
+        let mut out = Vec::new();
+        if let Some(name) = self.names.get(node.index()).filter(|_| named) {
+            let width = self.names.iter().map(String::len).max().unwrap_or(0);
+            out.extend_from_slice(format!("{name:width$} | ").as_bytes());
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        out.extend_from_slice(text.strip_suffix(b"\r").filter(|_| named).unwrap_or(text));
+        out.push(b'\n');
+        let to_stderr = match sink {
+            Sink::Console => self.to == To::Stderr,
+            Sink::Output => self.job_to_stderr,
+            Sink::Error => true,
+        };
+        self.at_line_start = true;
+        self.write(to_stderr, &out);
+    }
+
     /// What there is for the command's standard input. A file or a pipe that ends soon is read to its end before
     /// the command starts, so that such a run is the same each time.
     fn job_input(&mut self, moment: Moment, input: &mut Input) {
@@ -237,20 +298,24 @@ impl Console {
 }
 
 impl Host for Console {
-    fn console(&mut self, bytes: &[u8]) {
-        self.at_line_start = bytes.ends_with(b"\n");
+    fn console(&mut self, node: NodeId, bytes: &[u8]) {
         match self.to {
-            To::Nowhere => {
-                self.unseen.extend(bytes);
-                let excess = self.unseen.len().saturating_sub(UNSEEN_BYTES_MAX);
-                self.unseen.drain(..excess);
+            To::Nowhere => {}
+            _ if !self.names.is_empty() => self.gather(node, Sink::Console, bytes),
+            to => {
+                self.at_line_start = bytes.ends_with(b"\n");
+                self.write(to == To::Stderr, bytes);
             }
-            to => self.write(to == To::Stderr, bytes),
         }
     }
 
-    fn job(&mut self, stream: Stream, bytes: &[u8]) {
-        self.write(stream == Stream::Error || self.job_to_stderr, bytes);
+    fn job(&mut self, node: NodeId, stream: Stream, bytes: &[u8]) {
+        let sink = if stream == Stream::Error { Sink::Error } else { Sink::Output };
+        if self.names.is_empty() {
+            self.write(sink == Sink::Error || self.job_to_stderr, bytes);
+        } else {
+            self.gather(node, sink, bytes);
+        }
     }
 
     fn input(&mut self, moment: Moment) -> Input {

@@ -1,13 +1,15 @@
 //! What is told after a run: lines for a person, or one JSON document.
 
 use super::Manner;
-use crate::config::units::write_bytes;
+use super::figures::{
+    grouped, hardware_text, hart_text, network_json, network_text, nodes_json, nodes_text, seconds,
+};
 use crate::exit::Exit;
 use cluster::run::End;
-use cluster::telemetry::{HartTelemetry, Telemetry};
+use cluster::summary::{NetworkSummary, NodeSummary};
 use machine::node::Halt;
-use machine::timing::Charges;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -17,14 +19,12 @@ pub(crate) struct Report {
     pub(crate) what: String,
     /// The command that runs it again.
     pub(crate) replay: String,
-    /// Harts of the node.
-    pub(crate) harts: usize,
-    /// Memory of the node.
-    pub(crate) memory_bytes: u64,
     /// The exit code.
     pub(crate) exit: Exit,
     /// How it ended.
     pub(crate) end: End,
+    /// The node whose failure ended it.
+    pub(crate) culprit: Option<String>,
     /// Virtual time.
     pub(crate) virtual_ns: u64,
     /// Wall time of the run itself.
@@ -39,10 +39,12 @@ pub(crate) struct Report {
     pub(crate) tape: Option<String>,
     /// Where the harts were, after a bad end.
     pub(crate) backtrace: Option<String>,
-    /// Counters.
-    pub(crate) telemetry: Telemetry,
-    /// What executed the instructions.
-    pub(crate) engine: &'static str,
+    /// The length of an epoch, where there is a network.
+    pub(crate) epoch_ns: Option<u64>,
+    /// What the network did.
+    pub(crate) network: Option<NetworkSummary>,
+    /// What the nodes did.
+    pub(crate) nodes: Vec<NodeSummary>,
 }
 
 impl Report {
@@ -83,14 +85,34 @@ impl Report {
         }
     }
 
-    /// The end in words.
+    /// The end in words, and whose it was.
     fn reason(&self) -> String {
-        self.end.to_string()
+        match &self.culprit {
+            Some(name) if self.nodes.len() > 1 => format!("{name}: {}", self.end),
+            _ if self.nodes.len() > 1 => match self.end {
+                End::Halted(Halt::PowerOff) => "all nodes powered off".to_owned(),
+                End::Deadlock => {
+                    "deadlock: every node sleeps, nothing is due that could wake one, and nothing is under way"
+                        .to_owned()
+                }
+                _ => self.end.to_string(),
+            },
+            _ => self.end.to_string(),
+        }
+    }
+
+    fn instructions(&self) -> u64 {
+        self.nodes.iter().map(|node| node.telemetry.instructions).sum()
+    }
+
+    /// What executed the instructions.
+    fn engine(&self) -> &'static str {
+        self.nodes.first().map_or("", |node| node.engine)
     }
 
     fn mips(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let instructions = self.telemetry.instructions as f64;
+        let instructions = self.instructions() as f64;
         if self.wall_s > 0.0 { instructions / self.wall_s / 1e6 } else { 0.0 }
     }
 
@@ -99,11 +121,7 @@ impl Report {
         let mut line = |name: &str, text: String| {
             let _ = writeln!(out, "{name:9} {text}");
         };
-        let harts = if self.harts == 1 { "1 hart".to_owned() } else { format!("{} harts", self.harts) };
-        line(
-            "ran",
-            format!("{} on {harts}, {}, engine {}", self.what, write_bytes(self.memory_bytes), self.engine),
-        );
+        line("ran", format!("{} on {}, engine {}", self.what, hardware_text(&self.nodes), self.engine()));
         line("ended", self.reason());
         line(
             "time",
@@ -114,10 +132,8 @@ impl Report {
                 self.cpu_s
             ),
         );
-        line(
-            "executed",
-            format!("{} instructions, {:.1} MIPS", grouped(self.telemetry.instructions), self.mips()),
-        );
+        line("executed", format!("{} instructions, {:.1} MIPS", grouped(self.instructions()), self.mips()));
+        self.network.iter().flat_map(network_text).for_each(|(name, text)| line(name, text));
         line("digest", self.digest.clone());
         if let Some(tape) = &self.tape {
             line("tape", tape.clone());
@@ -125,9 +141,19 @@ impl Report {
         line("again", self.replay.clone());
         if verbose {
             line("set up", format!("{:.2} s wall", self.setup_s));
-            for hart in &self.telemetry.harts {
-                line(&format!("hart {}", hart.hart), hart_text(hart));
+            if let Some(ns) = self.epoch_ns {
+                line("epoch", seconds(ns));
             }
+            for node in &self.nodes {
+                for hart in &node.telemetry.harts {
+                    let whose = if self.nodes.len() > 1 { format!("{} ", node.name) } else { String::new() };
+                    line(&format!("{whose}hart {}", hart.hart), hart_text(hart));
+                }
+            }
+        }
+        if self.nodes.len() > 1 {
+            out.push('\n');
+            out.push_str(&nodes_text(&self.nodes));
         }
         out
     }
@@ -142,122 +168,28 @@ impl Report {
             "wall_s": self.wall_s,
             "cpu_s": self.cpu_s,
             "setup_s": self.setup_s,
-            "instructions": self.telemetry.instructions,
+            "instructions": self.instructions(),
             "mips": self.mips(),
             "digest": self.digest,
-            "engine": self.engine,
-            "engine_counters": self.telemetry.engine.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+            "engine": self.engine(),
+            "engine_counters": self.engine_counters(),
             "what": self.what,
             "tape": self.tape,
             "replay": self.replay,
             "backtrace": self.backtrace.as_ref().map(|text| text.lines().collect::<Vec<_>>()),
-            "nodes": [{
-                "name": "n0",
-                "memory_bytes": self.memory_bytes,
-                "instructions": self.telemetry.instructions,
-                "harts": self.telemetry.harts.iter().map(hart_json).collect::<Vec<_>>(),
-            }],
+            "culprit": self.culprit,
+            "epoch_ns": self.epoch_ns,
+            "network": self.network.as_ref().map(network_json),
+            "nodes": nodes_json(&self.nodes),
         })
     }
-}
 
-fn hart_text(hart: &HartTelemetry) -> String {
-    let counts = |named: &[(String, u64)]| {
-        let all: Vec<String> =
-            named.iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
-        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
-    };
-    let walks: Vec<String> =
-        hart.walks.iter().map(|(depth, count)| format!("depth {depth}: {}", grouped(*count))).collect();
-    format!(
-        "{} instructions; exceptions: {}; interrupts: {}; TLB {} hits, {} misses; walks: {}; {} context switches{}",
-        grouped(hart.instructions),
-        counts(&hart.exceptions),
-        counts(&hart.interrupts),
-        grouped(hart.tlb_hits),
-        grouped(hart.tlb_misses),
-        if walks.is_empty() { "none".to_owned() } else { walks.join(", ") },
-        grouped(hart.context_switches),
-        hart.charges.as_ref().map(charges_text).unwrap_or_default()
-    )
-}
-
-fn hart_json(hart: &HartTelemetry) -> Value {
-    let object = |named: &[(String, u64)]| -> Value {
-        named.iter().map(|(name, count)| (name.clone(), json!(count))).collect::<Map<_, _>>().into()
-    };
-    let walks: Map<String, Value> =
-        hart.walks.iter().map(|(depth, count)| (depth.to_string(), json!(count))).collect();
-    json!({
-        "hart": hart.hart,
-        "instructions": hart.instructions,
-        "traps": object(&hart.exceptions),
-        "interrupts": object(&hart.interrupts),
-        "tlb_hits": hart.tlb_hits,
-        "tlb_misses": hart.tlb_misses,
-        "page_walks": walks,
-        "context_switches": hart.context_switches,
-        "sbi_calls": hart.sbi_calls,
-        "modelled": hart.charges.as_ref().map(charges_json),
-    })
-}
-
-/// What modelled timing charged for.
-fn charges_json(charges: &Charges) -> Value {
-    json!({
-        "tlb_hits": charges.tlb_hits,
-        "tlb_misses": charges.tlb_misses,
-        "walk_steps": charges.walk_steps,
-        "cache_hits": charges.cache_hits,
-        "cache_misses": charges.cache_misses,
-        "transfers": charges.transfers,
-        "upgrades": charges.upgrades,
-        "stall_cycles": charges.cycles,
-    })
-}
-
-fn charges_text(charges: &Charges) -> String {
-    format!(
-        "; modelled: {} stall cycles, TLB {} misses, cache {} misses, {} transfers, {} upgrades",
-        grouped(charges.cycles),
-        grouped(charges.tlb_misses),
-        grouped(charges.cache_misses),
-        grouped(charges.transfers),
-        grouped(charges.upgrades)
-    )
-}
-
-/// A virtual time as a person reads it.
-fn seconds(ns: u64) -> String {
-    match ns {
-        0..1_000_000 => format!("{}.{:03} us", ns / 1000, ns % 1000),
-        1_000_000..1_000_000_000 => format!("{}.{:03} ms", ns / 1_000_000, ns / 1000 % 1000),
-        _ => format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000),
-    }
-}
-
-/// Digits in threes.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
+    /// The engines' counters, all nodes together.
+    fn engine_counters(&self) -> BTreeMap<&'static str, u64> {
+        let mut sums = BTreeMap::new();
+        for (name, count) in self.nodes.iter().flat_map(|node| &node.telemetry.engine) {
+            *sums.entry(*name).or_insert(0) += count;
         }
-        out.push(digit);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(123), "123");
-        assert_eq!(seconds(1_500), "1.500 us");
-        assert_eq!(seconds(2_000_001_000), "2.000 s");
+        sums
     }
 }

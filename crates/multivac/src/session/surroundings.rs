@@ -1,18 +1,16 @@
 //! What a session has around its machine: the tape of what comes from outside, and the folders it shares.
 
-use crate::config::{self, Config, Tape, canonical, shell_word};
+use crate::config::{self, Config, Node, Tape, canonical, shell_word};
 use crate::exit::{Exit, Failure};
 use cluster::boot::SharedFolder;
 use cluster::record::{Ending, Outside, PARTIAL, RecordError, Recorder, Recording, Replayed, Verdict};
 use cluster::run::End;
 use cluster::share::HostShare;
+use fabric::NodeId;
 use machine::dev::virtio::p9::share::Share;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The number of the only node.
-const NODE: u16 = 0;
 
 /// What is around a machine.
 pub(super) struct Surroundings {
@@ -20,6 +18,17 @@ pub(super) struct Surroundings {
     tape: Tape,
     /// Folders, and whether each was found to be removed.
     folders: Mutex<Vec<(PathBuf, Arc<AtomicBool>)>>,
+}
+
+/// What a node is called on a tape.
+pub(super) fn number(node: NodeId) -> u16 {
+    u16::try_from(node.0).unwrap_or(u16::MAX)
+}
+
+/// The command line of this process.
+fn typed() -> String {
+    let words = std::env::args().skip(1).map(|word| shell_word(&word));
+    std::iter::once("multivac".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// What became of what came from outside.
@@ -101,8 +110,8 @@ impl Surroundings {
     /// Takes note of a file that is read before the run.
     ///
     /// Errors: the recorded run read another one.
-    pub(super) fn file(&self, what: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.outside.file(NODE, what, bytes).map_err(|error| refuse(&error))
+    pub(super) fn file(&self, node: NodeId, what: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.outside.file(number(node), what, bytes).map_err(|error| refuse(&error))
     }
 
     /// Called when everything is read.
@@ -112,12 +121,12 @@ impl Surroundings {
         self.outside.files_done().map_err(|error| refuse(&error))
     }
 
-    /// The shared folders, each with its mount tag.
+    /// A node's shared folders, each with its mount tag.
     ///
     /// Errors: a folder that cannot be opened.
-    pub(super) fn shares(&self, config: &Config) -> Result<Vec<SharedFolder>, Failure> {
+    pub(super) fn shares(&self, place: NodeId, node: &Node) -> Result<Vec<SharedFolder>, Failure> {
         let mut shares = Vec::new();
-        for (number, share) in (0u16..).zip(&config.node.shares) {
+        for (index, share) in (0u16..).zip(&node.shares) {
             let writable = !share.read_only;
             let open = || -> std::io::Result<Box<dyn Share>> {
                 let folder = HostShare::open(&share.host, writable)?;
@@ -125,7 +134,7 @@ impl Surroundings {
                 folders.push((share.host.clone(), folder.lost()));
                 Ok(Box::new(folder))
             };
-            let opened = self.outside.share(NODE, number, writable, open).map_err(|error| {
+            let opened = self.outside.share(number(place), index, writable, open).map_err(|error| {
                 let cause = format!("cannot share the folder {}: {error}", share.host.display());
                 Failure::new(Exit::Host, cause, "check the path, and who may read it")
             })?;
@@ -162,7 +171,8 @@ impl Conclusion {
             (Tape::Record(path), Ok(_)) | (Tape::Replay(path), _) => {
                 format!("multivac run --replay {}", shell_word(&path.to_string_lossy()))
             }
-            _ => config::flags(config),
+            _ if config.node_count() == 1 => config::flags(config),
+            _ => typed(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `multivac run`: boots a machine and runs its job.
 
-use crate::config::{self, Boot, Config, Elf, EngineKind, Entry, Kernel, Mmu, Timing, units};
+use crate::config::{self, Boot, Config, Elf, EngineKind, Entry, Kernel, Mmu, Node, Timing, units};
 use crate::exit::{Exit, Failure};
 use crate::session::{self, Manner};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,20 @@ use std::path::{Path, PathBuf};
 type Preset = (&'static str, fn() -> Config);
 
 /// Configurations that have a name instead of a file.
-const PRESETS: &[Preset] = &[("demo", Config::demo)];
+const PRESETS: &[Preset] = &[("heat", Config::heat), ("demo", Config::demo)];
 
 /// Flags of `multivac run`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A TOML file, or the name of a preset (`demo`); without it, the embedded demo.
+    /// A TOML file, or the name of a preset: `heat`, a heat equation on a hypercube of 16 nodes, which runs when
+    /// nothing else is asked for, or `demo`, one node of four harts.
     config: Option<String>,
     #[command(flatten)]
     boot: BootFlags,
     #[command(flatten)]
     node: NodeFlags,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// Run ends after this much virtual time (`2s`, `50ms`), with exit code 124.
     #[arg(long, value_name = "TIME", value_parser = units::nanoseconds)]
     max_time: Option<u64>,
@@ -54,7 +57,8 @@ pub(crate) struct Args {
     /// program's own, or those in a kernel's memory.
     #[arg(long, value_name = "FILE")]
     symbols: Option<PathBuf>,
-    /// Host threads; one node runs on one.
+    /// Host threads, on which nothing but the wall time depends; one node runs on one. As many as the host has
+    /// CPUs, unless given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Write what comes from outside (input, shared folders) to a file from which the run can be replayed.
@@ -86,8 +90,8 @@ struct BootFlags {
     /// The kernel's initial RAM disk.
     #[arg(long, value_name = "FILE", conflicts_with = "elf")]
     initrd: Option<PathBuf>,
-    /// The kernel's command line.
-    #[arg(long, value_name = "WORDS", conflicts_with = "elf")]
+    /// The kernel's command line, or the words for a bare-metal program.
+    #[arg(long, value_name = "WORDS")]
     append: Option<String>,
     /// Machine-mode firmware in place of the built-in SBI (OpenSBI's fw_jump or fw_dynamic).
     #[arg(long, value_name = "FILE", conflicts_with = "elf")]
@@ -126,6 +130,17 @@ struct NodeFlags {
     mmu: Option<Mmu>,
 }
 
+/// How many nodes, and what joins them.
+#[derive(clap::Args)]
+struct ClusterFlags {
+    /// How many nodes; with several groups of them in a file, change the file.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..65_535))]
+    nodes: Option<u32>,
+    /// What joins the nodes, as in `hypercube` or `torus:4x4`; see `multivac topology`.
+    #[arg(long, value_name = "SPEC")]
+    topology: Option<String>,
+}
+
 fn memory(text: &str) -> Result<u64, String> {
     config::memory(units::bytes(text)?)
 }
@@ -140,6 +155,7 @@ impl Args {
             verbose: tone.verbose,
             lockstep: self.lockstep,
             onlookers: self.onlookers(),
+            threads: self.threads.map(usize::from),
         };
         let config = self.resolve()?;
         session::run(&config, &manner)
@@ -156,14 +172,15 @@ impl Args {
     /// The configuration that file, flags and `--set` come to; flags go over the file, `--set` over both.
     fn resolve(self) -> Result<Config, Failure> {
         let mut config = self.base()?;
-        let Args { boot, node, .. } = self;
+        let Args { boot, node, cluster, .. } = self;
         boot.apply(&mut config)?;
-        if let Some(harts) = node.harts {
-            config.node.harts = usize::from(harts);
-        }
-        config.node.memory_bytes = node.memory.unwrap_or(config.node.memory_bytes);
-        config.node.timing = node.timing.unwrap_or(config.node.timing);
-        config.node.mmu = node.mmu.unwrap_or(config.node.mmu);
+        cluster.apply(&mut config)?;
+        config.each_node(|to| {
+            to.harts = node.harts.map_or(to.harts, usize::from);
+            to.memory_bytes = node.memory.unwrap_or(to.memory_bytes);
+            to.timing = node.timing.unwrap_or(to.timing);
+            to.mmu = node.mmu.unwrap_or(to.mmu);
+        });
         config.seed = self.seed.unwrap_or(config.seed);
         config.run.max_time_ns = self.max_time.or(config.run.max_time_ns);
         config.run.max_instructions = self.max_instructions.or(config.run.max_instructions);
@@ -190,7 +207,7 @@ impl Args {
                 return session::recorded_config(path);
             }
             if boot.image.is_none() && boot.kernel.is_none() && boot.bios.is_none() && boot.elf.is_none() {
-                return Ok(Config::demo());
+                return Ok(Config::heat());
             }
             return Ok(Config { name: "run".to_owned(), ..Config::default() });
         };
@@ -205,45 +222,88 @@ impl Args {
         let known = PRESETS.iter().map(|(known, _)| *known);
         let help = match crate::diag::did_you_mean(name, known) {
             Some(near) => format!("did you mean `{near}`? A file is named with its extension: {name}.toml"),
-            None => "presets: demo; a file is named with its extension".to_owned(),
+            None => "presets: heat, demo; a file is named with its extension".to_owned(),
         };
         Err(Failure::new(Exit::Config, format!("no preset is called `{name}`"), help))
     }
 }
 
+impl ClusterFlags {
+    fn apply(self, config: &mut Config) -> Result<(), Failure> {
+        if let Some(nodes) = self.nodes {
+            let [group] = &mut config.groups[..] else {
+                let cause =
+                    "--nodes is for a configuration with one group of nodes, and this one has several";
+                return Err(Failure::new(Exit::Usage, cause, "change `count` in the file"));
+            };
+            group.set_count(nodes);
+        }
+        if let Some(topology) = self.topology {
+            config.network.topology = topology;
+        }
+        Ok(())
+    }
+}
+
 impl BootFlags {
     fn apply(self, config: &mut Config) -> Result<(), Failure> {
-        let node = &mut config.node;
+        let mut result = Ok(());
+        config.each_node(|node| {
+            if result.is_ok() {
+                result = self.apply_to(node);
+            }
+        });
+        result
+    }
+
+    fn apply_to(&self, node: &mut Node) -> Result<(), Failure> {
         if !self.disks.is_empty() {
-            node.disks = self.disks;
+            node.disks.clone_from(&self.disks);
         }
         if !self.shares.is_empty() {
-            node.shares = self.shares;
+            node.shares.clone_from(&self.shares);
         }
-        if let Some(name) = self.image {
-            node.boot = Boot::Image { name, append: self.append.unwrap_or_default() };
-        } else if let Some(file) = self.elf {
-            node.boot = Boot::Elf(Elf { file, entry: self.entry, signature: self.signature });
+        let append = || self.append.clone().unwrap_or_default();
+        if let Some(name) = &self.image {
+            node.boot = Boot::Image { name: name.clone(), append: append() };
+        } else if let Some(file) = &self.elf {
+            node.boot = Boot::Elf(Elf {
+                file: file.clone(),
+                entry: self.entry,
+                signature: self.signature.clone(),
+                append: append(),
+            });
         } else if self.kernel.is_some() || self.bios.is_some() {
             node.boot = Boot::Kernel(Kernel {
-                kernel: self.kernel,
-                initrd: self.initrd,
-                append: self.append.unwrap_or_default(),
-                bios: self.bios,
+                kernel: self.kernel.clone(),
+                initrd: self.initrd.clone(),
+                append: append(),
+                bios: self.bios.clone(),
             });
         } else if self.initrd.is_some() || self.append.is_some() {
-            if let (Boot::Image { append: words, .. }, None, Some(append)) =
-                (&mut node.boot, &self.initrd, &self.append)
-            {
-                words.clone_from(append);
-                return Ok(());
+            return self.change(node);
+        }
+        Ok(())
+    }
+
+    /// Changes what was named before: the words of its command line, or a kernel's initial RAM disk.
+    fn change(&self, node: &mut Node) -> Result<(), Failure> {
+        match (&mut node.boot, &self.initrd, &self.append) {
+            (Boot::Kernel(kernel), initrd, append) => {
+                kernel.initrd = initrd.clone().or(kernel.initrd.take());
+                kernel.append = append.clone().unwrap_or(std::mem::take(&mut kernel.append));
             }
-            let Boot::Kernel(kernel) = &mut node.boot else {
+            (
+                Boot::Image { append: words, .. }
+                | Boot::Jacobi { append: words }
+                | Boot::Elf(Elf { append: words, .. }),
+                None,
+                Some(append),
+            ) => words.clone_from(append),
+            _ => {
                 let cause = "--initrd and --append are for a kernel, and none is named";
                 return Err(Failure::new(Exit::Usage, cause, "name one with --kernel FILE"));
-            };
-            kernel.initrd = self.initrd.or(kernel.initrd.take());
-            kernel.append = self.append.unwrap_or(std::mem::take(&mut kernel.append));
+            }
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(in crate::tour) fn run(
         perf_map: false,
     };
     let devices = Devices { disks, shares, ..Devices::default() };
-    let payload = Payload::Elf { file: program, start: Some(Start::Supervisor) };
+    let payload = Payload::Elf { file: program, start: Some(Start::Supervisor), arguments: "" };
     let booted =
         boot::boot(&hardware, devices, payload).map_err(|error| Failure::new(Exit::Host, error, ""))?;
     let mut cluster = Cluster::new(booted, Bounds { time_ns: Some(TIME_NS_MAX), instructions: None });

@@ -8,6 +8,7 @@ use cluster::control::{Command, Ended};
 use cluster::disk;
 use cluster::job::Stream;
 use cluster::run::{Bounds, Cluster, End, Host, Input, Moment};
+use fabric::NodeId;
 use image::{BootOptions, Bundle, Configuration, ImageError, Progress, Store};
 use machine::board::Board;
 use std::io::{BufWriter, Write};
@@ -33,7 +34,7 @@ pub(super) fn configure(
     progress.phase("configuring", packages, false);
     let mut cluster = boot(&configuration)?;
     let command = Command { argv: configuration.command(), ..Command::default() };
-    cluster.set_command(command);
+    cluster.set_errand(NodeId(0), None, Some(command));
     let mut host =
         Listener { output: BufWriter::new(output), refused: None, log: Vec::new(), said: 0, progress };
     let end = cluster.run(&mut host);
@@ -60,22 +61,23 @@ fn boot(configuration: &Configuration) -> Result<Cluster, Failure> {
     let (kernel, initramfs) = (read(&bundle.kernel())?, read(&bundle.initramfs())?);
     let root = disk::open(&bundle.root(), disk::Mode::ReadOnly)
         .map_err(|source| failure(&ImageError::Host { path: bundle.root(), source }))?;
-    let standard = Config::default();
+    let config = Config::default();
+    let standard = config.first();
     let board = Board {
         harts: 1,
         memory_bytes: Configuration::MEMORY_MIB << 20,
-        rtc_start_s: standard.node.rtc_s,
+        rtc_start_s: standard.rtc_s,
         ..Board::default()
     };
     let hardware = Hardware {
         board,
-        clock_hz: standard.node.clock_hz,
-        turn_cycles: standard.node.turn_cycles,
+        clock_hz: standard.clock_hz,
+        turn_cycles: standard.turn_cycles,
         software_tlb: false,
         timing: None,
-        seed: standard.seed,
-        translate: standard.run.engine == EngineKind::Translate,
-        code_cache_bytes: standard.run.code_cache_bytes,
+        seed: config.seed,
+        translate: config.run.engine == EngineKind::Translate,
+        code_cache_bytes: config.run.code_cache_bytes,
         perf_map: false,
     };
     let arguments = BootOptions { quiet: true, ..BootOptions::default() }.command_line();
@@ -120,11 +122,11 @@ struct Listener<'a> {
 }
 
 impl Host for Listener<'_> {
-    fn console(&mut self, bytes: &[u8]) {
+    fn console(&mut self, _node: NodeId, bytes: &[u8]) {
         self.log.extend_from_slice(bytes);
     }
 
-    fn job(&mut self, stream: Stream, bytes: &[u8]) {
+    fn job(&mut self, _node: NodeId, stream: Stream, bytes: &[u8]) {
         match stream {
             Stream::Output if self.refused.is_none() => self.refused = self.output.write_all(bytes).err(),
             Stream::Output => {}

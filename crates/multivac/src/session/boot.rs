@@ -1,0 +1,226 @@
+//! From a node's configuration to a node that is about to execute its first instruction: files read, disks opened.
+
+use super::files::Files;
+use super::surroundings::{Surroundings, number};
+use super::terminal;
+use crate::config::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Node, Timing};
+use crate::exit::{Exit, Failure};
+use cluster::boot::{self, Attachment, BootError, Booted, Devices, Hardware, Payload, Start};
+use cluster::disk;
+use fabric::NodeId;
+use fabric::rng::mix;
+use image::BootOptions;
+use machine::board::Board;
+use machine::dev::virtio::disk::BlockBackend;
+use machine::dev::virtio::net::Capacity;
+use machine::timing::Costs;
+use std::path::Path;
+
+/// The program for one node.
+const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
+/// The parallel program for bare nodes.
+const JACOBI: &[u8] = include_bytes!("../../../../guest/prebuilt/jacobi.elf");
+
+/// Boots the nodes of one configuration, and reads each of their files once.
+pub(super) struct Boots<'a> {
+    config: &'a Config,
+    engine: EngineKind,
+    surroundings: &'a Surroundings,
+    files: Files,
+}
+
+impl<'a> Boots<'a> {
+    /// Nothing is read yet.
+    pub(super) fn new(config: &'a Config, engine: EngineKind, surroundings: &'a Surroundings) -> Boots<'a> {
+        Boots { config, engine, surroundings, files: Files::default() }
+    }
+
+    /// Boots the node at `place` in the cluster.
+    ///
+    /// Errors: files that are not there or not what they should be, memory that the host does not give.
+    pub(super) fn boot(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
+        let hardware = self.hardware(place, node);
+        let devices = self.devices(place, node)?;
+        let memory = node.memory_bytes;
+        let nodes = self.config.node_count();
+        let words = |append: &str| match nodes {
+            1 => append.to_owned(),
+            _ => format!("nodes={nodes} {append}").trim_end().to_owned(),
+        };
+        match &node.boot {
+            Boot::Demo => {
+                let payload = Payload::Elf { file: DEMO, start: Some(Start::Supervisor), arguments: "" };
+                start(&hardware, devices, payload, Path::new("demo"))
+            }
+            Boot::Jacobi { append } => {
+                let arguments = words(append);
+                let payload =
+                    Payload::Elf { file: JACOBI, start: Some(Start::Supervisor), arguments: &arguments };
+                start(&hardware, devices, payload, Path::new("jacobi"))
+            }
+            Boot::Elf(Elf { file, entry, append, .. }) => {
+                let bytes = self.files.program("program", file)?;
+                self.surroundings.file(place, "program", &bytes)?;
+                let entry = entry.map(|entry| match entry {
+                    Entry::M => Start::Machine,
+                    Entry::S => Start::Supervisor,
+                });
+                let payload = Payload::Elf { file: &bytes, start: entry, arguments: &words(append) };
+                start(&hardware, devices, payload, file)
+            }
+            Boot::Kernel(Kernel { kernel, initrd, append, bios }) => {
+                let kernel_bytes =
+                    kernel.as_deref().map(|file| self.files.program("kernel", file)).transpose()?;
+                let initrd_bytes =
+                    initrd.as_deref().map(|file| self.files.within("initrd", file, memory)).transpose()?;
+                let bios_bytes =
+                    bios.as_deref().map(|file| self.files.within("bios", file, memory)).transpose()?;
+                let read = [("kernel", &kernel_bytes), ("initrd", &initrd_bytes), ("bios", &bios_bytes)];
+                for (what, bytes) in read {
+                    bytes.as_ref().map_or(Ok(()), |bytes| self.surroundings.file(place, what, bytes))?;
+                }
+                let payload = Payload::Kernel {
+                    kernel: kernel_bytes.as_deref(),
+                    initrd: initrd_bytes.as_deref(),
+                    arguments: append,
+                    bios: bios_bytes.as_deref(),
+                };
+                let named = |error: &BootError| match error {
+                    BootError::Load { file: "initrd", .. } => initrd.as_deref(),
+                    BootError::Load { file: "bios", .. } => bios.as_deref(),
+                    _ => kernel.as_deref(),
+                };
+                boot::boot(&hardware, devices, payload).map_err(|error| {
+                    let file = named(&error).unwrap_or(Path::new("")).to_owned();
+                    refuse(&error, &file)
+                })
+            }
+            Boot::Image { name, append } => self.image((place, node), &hardware, devices, name, append),
+        }
+    }
+
+    fn hardware(&self, place: NodeId, node: &Node) -> Hardware {
+        // A node by itself draws from the seed as it is; those of a cluster each from their own.
+        let seed = match self.config.node_count() {
+            1 => self.config.seed,
+            _ => mix(self.config.seed ^ mix(u64::from(place.0) + 1)),
+        };
+        Hardware {
+            board: Board {
+                harts: node.harts,
+                memory_bytes: node.memory_bytes,
+                rtc_start_s: node.rtc_s,
+                ..Board::default()
+            },
+            clock_hz: node.clock_hz,
+            turn_cycles: node.turn_cycles,
+            software_tlb: node.mmu == Mmu::Software,
+            timing: (node.timing == Timing::Modelled).then(Costs::default),
+            seed,
+            translate: self.engine == EngineKind::Translate && node.timing == Timing::Flat,
+            code_cache_bytes: self.config.run.code_cache_bytes,
+            perf_map: self.config.run.perf_map,
+        }
+    }
+
+    /// Opens the disks and the shared folders, plugs in the interfaces, and looks how large the console is.
+    fn devices(&self, place: NodeId, node: &Node) -> Result<Devices, Failure> {
+        let playing = self.surroundings.outside.is_playing();
+        let disks = node.disks.iter().map(|disk| open_disk(disk, playing)).collect::<Result<_, _>>()?;
+        let shares = self.surroundings.shares(place, node)?;
+        let several = self.config.node_count() > 1;
+        let interfaces = &node.interfaces;
+        let mtu = self.config.network.mtu;
+        let capacity = Capacity {
+            buffer_bytes: usize::try_from(interfaces.buffer_bytes).unwrap_or(usize::MAX),
+            mtu: (mtu != 1500).then_some(mtu),
+        };
+        let network = Attachment {
+            node: place,
+            interfaces: interfaces.count,
+            connected: several,
+            capacity: if several { capacity } else { Capacity::default() },
+        };
+        let size = terminal::size().filter(|_| !several);
+        let console_size = self.surroundings.outside.console_size(number(place), size);
+        Ok(Devices { disks, shares, console_size, network })
+    }
+
+    /// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.
+    fn image(
+        &mut self,
+        (place, node): (NodeId, &Node),
+        hardware: &Hardware,
+        mut devices: Devices,
+        name: &str,
+        append: &str,
+    ) -> Result<Booted, Failure> {
+        let refused = |error: image::ImageError| {
+            let exit = if error.is_host() { Exit::Host } else { Exit::Image };
+            Failure::new(exit, &error, error.help())
+        };
+        let bundle = image::Store::of_user().and_then(|store| store.open(name)).map_err(refused)?;
+        // The key is made of everything that went into the image.
+        self.surroundings.file(place, "image", bundle.manifest().key.to_string().as_bytes())?;
+        let kernel = self.files.program("kernel", &bundle.kernel())?;
+        let initrd = self.files.within("initramfs", &bundle.initramfs(), node.memory_bytes)?;
+        let root = Disk { file: bundle.root(), mode: DiskMode::ReadOnly };
+        devices.disks.insert(0, open_disk(&root, false)?);
+        let command = !self.config.run.command.is_empty();
+        let options = BootOptions {
+            shell: !command && self.config.node_count() == 1,
+            quiet: command,
+            append: append.to_owned(),
+            ..BootOptions::default()
+        };
+        let arguments = options.command_line();
+        let payload = Payload::Kernel {
+            kernel: Some(&kernel),
+            initrd: Some(&initrd),
+            arguments: &arguments,
+            bios: None,
+        };
+        start(hardware, devices, payload, bundle.dir())
+    }
+}
+
+fn start(
+    hardware: &Hardware,
+    devices: Devices,
+    payload: Payload<'_>,
+    file: &Path,
+) -> Result<Booted, Failure> {
+    boot::boot(hardware, devices, payload).map_err(|error| refuse(&error, file))
+}
+
+/// Opens a disk; where a recording is `playing`, nothing is written to it.
+fn open_disk(disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failure> {
+    let mode = match disk.mode {
+        DiskMode::Overlay => disk::Mode::Overlay,
+        DiskMode::ReadOnly => disk::Mode::ReadOnly,
+        DiskMode::Writable if playing => disk::Mode::Sheltered,
+        DiskMode::Writable => disk::Mode::Writable,
+    };
+    disk::open(&disk.file, mode).map_err(|error| {
+        let (exit, help) = match error.kind() {
+            std::io::ErrorKind::ResourceBusy => (Exit::Host, "wait for its end, or give each run a copy"),
+            _ => (Exit::Image, ""),
+        };
+        Failure::new(exit, format!("cannot open the disk {}: {error}", disk.file.display()), help)
+    })
+}
+
+/// A node that does not boot, as an error with its exit code.
+fn refuse(error: &BootError, file: &Path) -> Failure {
+    match error {
+        BootError::Board(_) | BootError::Fork(_) => Failure::new(Exit::Host, error, "try less --memory"),
+        BootError::Load { .. } => {
+            let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };
+            Failure::new(Exit::Image, format!("{}: {error}", file.display()), help)
+        }
+        BootError::Disks { .. } => Failure::new(Exit::Config, error, "leave some out"),
+        BootError::DeviceTree { .. } => {
+            Failure::new(Exit::Config, error, "the kernel's command line has no zero byte")
+        }
+    }
+}

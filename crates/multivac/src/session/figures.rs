@@ -1,0 +1,272 @@
+//! Figures of a report: numbers as people read them, and each hart's, node's and link's share, as text and as JSON.
+
+use crate::config::units::write_bytes;
+use cluster::interface::Traffic;
+use cluster::summary::{NetworkSummary, NodeSummary, Standing};
+use cluster::telemetry::HartTelemetry;
+use machine::node::Halt;
+use machine::timing::Charges;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// How many of the busiest links are shown.
+const LINKS_SHOWN: usize = 4;
+
+/// A hart's counters in a line.
+pub(super) fn hart_text(hart: &HartTelemetry) -> String {
+    let counts = |named: &[(String, u64)]| {
+        let all: Vec<String> =
+            named.iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    };
+    let walks: Vec<String> =
+        hart.walks.iter().map(|(depth, count)| format!("depth {depth}: {}", grouped(*count))).collect();
+    format!(
+        "{} instructions; exceptions: {}; interrupts: {}; TLB {} hits, {} misses; walks: {}; {} context switches{}",
+        grouped(hart.instructions),
+        counts(&hart.exceptions),
+        counts(&hart.interrupts),
+        grouped(hart.tlb_hits),
+        grouped(hart.tlb_misses),
+        if walks.is_empty() { "none".to_owned() } else { walks.join(", ") },
+        grouped(hart.context_switches),
+        hart.charges.as_ref().map(charges_text).unwrap_or_default()
+    )
+}
+
+/// A hart's counters.
+pub(super) fn hart_json(hart: &HartTelemetry) -> Value {
+    let object = |named: &[(String, u64)]| -> Value {
+        named.iter().map(|(name, count)| (name.clone(), json!(count))).collect::<Map<_, _>>().into()
+    };
+    let walks: Map<String, Value> =
+        hart.walks.iter().map(|(depth, count)| (depth.to_string(), json!(count))).collect();
+    json!({
+        "hart": hart.hart,
+        "instructions": hart.instructions,
+        "traps": object(&hart.exceptions),
+        "interrupts": object(&hart.interrupts),
+        "tlb_hits": hart.tlb_hits,
+        "tlb_misses": hart.tlb_misses,
+        "page_walks": walks,
+        "context_switches": hart.context_switches,
+        "sbi_calls": hart.sbi_calls,
+        "modelled": hart.charges.as_ref().map(charges_json),
+    })
+}
+
+/// What modelled timing charged for.
+fn charges_json(charges: &Charges) -> Value {
+    json!({
+        "tlb_hits": charges.tlb_hits,
+        "tlb_misses": charges.tlb_misses,
+        "walk_steps": charges.walk_steps,
+        "cache_hits": charges.cache_hits,
+        "cache_misses": charges.cache_misses,
+        "transfers": charges.transfers,
+        "upgrades": charges.upgrades,
+        "stall_cycles": charges.cycles,
+    })
+}
+
+fn charges_text(charges: &Charges) -> String {
+    format!(
+        "; modelled: {} stall cycles, TLB {} misses, cache {} misses, {} transfers, {} upgrades",
+        grouped(charges.cycles),
+        grouped(charges.tlb_misses),
+        grouped(charges.cache_misses),
+        grouped(charges.transfers),
+        grouped(charges.upgrades)
+    )
+}
+
+/// How a node stands, in a word.
+fn standing(standing: Standing) -> String {
+    match standing {
+        Standing::Running => "running".to_owned(),
+        Standing::Asleep => "asleep".to_owned(),
+        Standing::Crashed => "crashed".to_owned(),
+        Standing::Halted(Halt::PowerOff) => "off".to_owned(),
+        Standing::Halted(Halt::Reboot) => "reboot".to_owned(),
+        Standing::Halted(Halt::Failed(code)) => format!("failed {code}"),
+        Standing::Halted(Halt::ToHost(1)) => "passed".to_owned(),
+        Standing::Halted(Halt::ToHost(value)) => format!("failed {value:#x}"),
+    }
+}
+
+/// All interfaces of a node together.
+fn total(traffic: &[Traffic]) -> Traffic {
+    let mut all = Traffic::default();
+    for one in traffic {
+        all.sent_frames += one.sent_frames;
+        all.sent_bytes += one.sent_bytes;
+        all.received_frames += one.received_frames;
+        all.received_bytes += one.received_bytes;
+        all.dropped_frames += one.dropped_frames;
+        all.unaddressed_frames += one.unaddressed_frames;
+    }
+    all
+}
+
+/// A row for each node.
+pub(super) fn nodes_text(nodes: &[NodeSummary]) -> String {
+    let mut rows = vec![
+        ["node", "", "instructions", "sent", "bytes", "received", "bytes", "dropped"].map(str::to_owned),
+    ];
+    for node in nodes {
+        let traffic = total(&node.traffic);
+        rows.push([
+            node.name.clone(),
+            standing(node.standing),
+            grouped(node.telemetry.instructions),
+            grouped(traffic.sent_frames),
+            grouped(traffic.sent_bytes),
+            grouped(traffic.received_frames),
+            grouped(traffic.received_bytes),
+            grouped(traffic.dropped_frames),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ =
+                if column < 2 { write!(line, "{cell:width$}  ") } else { write!(line, "{cell:>width$}  ") };
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// What the network did, as lines of a name and a text.
+pub(super) fn network_text(network: &NetworkSummary) -> Vec<(&'static str, String)> {
+    let lost = match (network.dropped, network.corrupted) {
+        (0, 0) => String::new(),
+        (lost, 0) => format!(", {} lost", grouped(lost)),
+        (lost, wrong) => format!(", {} lost, {} with a wrong bit", grouped(lost), grouped(wrong)),
+    };
+    let mut lines = vec![
+        ("network", format!("{}, {}, by the {}", network.topology, network.switching, network.level)),
+        (
+            "messages",
+            format!("{} packets, {} bytes arrived{lost}", grouped(network.delivered), grouped(network.bytes)),
+        ),
+    ];
+    if let (Some(mean), Some(p99), Some(max)) =
+        (network.mean_latency_ns, network.p99_latency_ns, network.max_latency_ns)
+    {
+        let text =
+            format!("{:.3} us mean, {} for 99 %, {} longest", mean / 1000.0, seconds(p99), seconds(max));
+        lines.push(("latency", text));
+    }
+    let busy = network.links.iter().take(LINKS_SHOWN).filter(|link| link.flits > 0);
+    let links: Vec<String> =
+        busy.map(|link| format!("{} to {} {:.2} %", link.from, link.to, 100.0 * link.share)).collect();
+    if !links.is_empty() {
+        lines.push(("busiest", links.join(", ")));
+    }
+    lines
+}
+
+/// The nodes for programs.
+pub(super) fn nodes_json(nodes: &[NodeSummary]) -> Value {
+    let node = |node: &NodeSummary| {
+        json!({
+            "name": node.name,
+            "standing": standing(node.standing),
+            "memory_bytes": node.memory_bytes,
+            "instructions": node.telemetry.instructions,
+            "harts": node.telemetry.harts.iter().map(hart_json).collect::<Vec<_>>(),
+            "interfaces": node.traffic.iter().map(traffic_json).collect::<Vec<_>>(),
+        })
+    };
+    nodes.iter().map(node).collect()
+}
+
+fn traffic_json(traffic: &Traffic) -> Value {
+    json!({
+        "sent_frames": traffic.sent_frames,
+        "sent_bytes": traffic.sent_bytes,
+        "received_frames": traffic.received_frames,
+        "received_bytes": traffic.received_bytes,
+        "dropped_frames": traffic.dropped_frames,
+        "unaddressed_frames": traffic.unaddressed_frames,
+    })
+}
+
+/// What the network did, for programs.
+pub(super) fn network_json(network: &NetworkSummary) -> Value {
+    let links = network.links.iter().map(|link| {
+        json!({ "from": link.from, "to": link.to, "rail": link.rail, "flits": link.flits, "share": link.share })
+    });
+    json!({
+        "topology": network.topology,
+        "switching": network.switching,
+        "level": network.level,
+        "packets": network.packets,
+        "delivered": network.delivered,
+        "dropped": network.dropped,
+        "corrupted": network.corrupted,
+        "bytes": network.bytes,
+        "mean_latency_ns": network.mean_latency_ns,
+        "p99_latency_ns": network.p99_latency_ns,
+        "max_latency_ns": network.max_latency_ns,
+        "links": links.collect::<Vec<_>>(),
+    })
+}
+
+/// The hardware of all nodes in a few words.
+pub(super) fn hardware_text(nodes: &[NodeSummary]) -> String {
+    let Some(first) = nodes.first() else { return String::new() };
+    let alike = nodes.iter().all(|node| (node.harts, node.memory_bytes) == (first.harts, first.memory_bytes));
+    let harts: usize = nodes.iter().map(|node| node.harts).sum();
+    let plural = |count: usize| if count == 1 { "1 hart".to_owned() } else { format!("{count} harts") };
+    match nodes.len() {
+        1 => format!("{}, {}", plural(first.harts), write_bytes(first.memory_bytes)),
+        count if alike => {
+            format!("{count} nodes of {} and {}", plural(first.harts), write_bytes(first.memory_bytes))
+        }
+        count => {
+            let memory: u64 = nodes.iter().map(|node| node.memory_bytes).sum();
+            format!("{count} nodes, {} and {} together", plural(harts), write_bytes(memory))
+        }
+    }
+}
+
+/// A virtual time as a person reads it.
+pub(super) fn seconds(ns: u64) -> String {
+    match ns {
+        0..1_000_000 => format!("{}.{:03} us", ns / 1000, ns % 1000),
+        1_000_000..1_000_000_000 => format!("{}.{:03} ms", ns / 1_000_000, ns / 1000 % 1000),
+        _ => format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1000),
+    }
+}
+
+/// Digits in threes.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(123), "123");
+        assert_eq!(seconds(1_500), "1.500 us");
+        assert_eq!(seconds(2_000_001_000), "2.000 s");
+    }
+}
