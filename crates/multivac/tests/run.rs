@@ -16,7 +16,7 @@ fn ending(value: u64) -> Vec<u8> {
 
 #[test]
 fn the_demo_runs_and_says_so() {
-    let run = multivac(&["run"]);
+    let run = multivac(&["run", "demo"]);
     assert_eq!(run.code, 0, "{run:?}");
     for line in ["hart 0 leads; started through SBI HSM: 1 2 3", "all answers are right; powering off"] {
         assert!(run.stdout.lines().any(|found| found.trim_end() == line), "no `{line}` in {run:?}");
@@ -28,7 +28,7 @@ fn the_demo_runs_and_says_so() {
 
 #[test]
 fn the_report_is_the_only_thing_on_standard_output_with_json() {
-    let run = multivac(&["run", "--harts", "2", "--json"]);
+    let run = multivac(&["run", "demo", "--harts", "2", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
     let report = run.json();
     for field in ["exit", "reason", "virtual_ns", "wall_s", "cpu_s", "instructions", "mips", "digest"] {
@@ -49,12 +49,12 @@ fn equal_runs_have_equal_digests_and_a_seed_or_a_hart_changes_them() {
         let all: Vec<&str> = ["run", "--json"].iter().chain(words).copied().collect();
         multivac(&all).digest()
     };
-    let first = digest(&["--seed", "7"]);
-    assert_eq!(first, digest(&["--seed", "7"]));
-    assert_ne!(first, digest(&["--seed", "8"]));
-    assert_ne!(first, digest(&["--seed", "7", "--harts", "3"]));
-    assert_eq!(first, digest(&["--seed", "7", "--engine", "interp"]));
-    assert_ne!(first, digest(&["--seed", "7", "--timing", "modelled"]));
+    let first = digest(&["demo", "--seed", "7"]);
+    assert_eq!(first, digest(&["demo", "--seed", "7"]));
+    assert_ne!(first, digest(&["demo", "--seed", "8"]));
+    assert_ne!(first, digest(&["demo", "--seed", "7", "--harts", "3"]));
+    assert_eq!(first, digest(&["demo", "--seed", "7", "--engine", "interp"]));
+    assert_ne!(first, digest(&["demo", "--seed", "7", "--timing", "modelled"]));
     // A file that says the same is the same run, and so is the command that a report names.
     let config =
         file("same.toml", "schema = 1\n[cluster]\nseed = 7\n[[node]]\nharts = 4\nmemory = \"64MiB\"\n");

@@ -55,7 +55,7 @@ pub(in crate::tour) fn run(
     }
     let ending = Ending {
         virtual_ns: cluster.virtual_ns(),
-        instructions: cluster.node().retired(),
+        instructions: cluster.node(fabric::NodeId(0)).retired(),
         digest: *cluster.digest("").as_bytes(),
         how: String::new(),
     };
