@@ -100,11 +100,12 @@ impl Plan {
                 timing: None,
                 seed: u64::from(number),
                 translate: self.translate,
+                code_cache_bytes: 16 << 20,
+                perf_map: false,
             };
             let network = Attachment { node, interfaces: 1, connected: true, capacity: Capacity::default() };
             let devices = Devices { network, ..Devices::default() };
-            let payload =
-                Payload::Elf { file: &program, start: Some(Start::Supervisor), arguments: &words };
+            let payload = Payload::Elf { file: &program, start: Some(Start::Supervisor), arguments: &words };
             Member {
                 name: node.to_string(),
                 booted: boot(&hardware, devices, payload).expect("it boots"),
@@ -156,7 +157,8 @@ fn a_frame_alone_takes_exactly_what_the_network_is_configured_to() {
         (Switching::Circuit, Level::Packet),
         (Switching::Wormhole, Level::Flit),
     ] {
-        let fabric = Config { switching, level, ..Config::default() };
+        // Buffers that cover the way of a credit back: else a packet waits for room on its way.
+        let fabric = Config { switching, level, buffer_flits: 4096, ..Config::default() };
         let plan = Plan { fabric, words: "grid=8 tolerance=1000000", ..Plan::new("star", 2) };
         let wiring = plan.wiring();
         let (end, _, host, _) = plan.run();

@@ -52,7 +52,8 @@ impl Default for Network {
             bits_per_s: 10_000_000_000,
             flit_bytes: 1,
             channels: fabric.vcs,
-            buffer_flits: 64,
+            // Covers a credit's way back over a link of the default latency.
+            buffer_flits: 4096,
             mtu: 1500,
         }
     }
