@@ -51,11 +51,12 @@ pub(super) fn attach(
     let symbols = Arc::new(symbols(config, manner.onlookers.symbols.as_deref())?);
     let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
     if let Some(address) = &manner.onlookers.gdb {
-        let gdb =
-            Gdb::listen(address, cluster.node(NodeId(0)), symbols, Box::new(host.leaving())).map_err(|error| {
+        let gdb = Gdb::listen(address, cluster.node(NodeId(0)), symbols, Box::new(host.leaving())).map_err(
+            |error| {
                 let cause = format!("cannot listen for gdb at {address}: {error}");
                 Failure::new(Exit::Host, cause, "name another port or path")
-            })?;
+            },
+        )?;
         host.set_attention(gdb.attention());
         cluster.set_driver(Box::new(gdb));
         if !manner.quiet {
