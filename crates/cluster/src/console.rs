@@ -3,13 +3,28 @@
 
 use machine::dev::virtio::console::CONSOLE_PORT;
 use machine::node::Node;
+use machine::state::{Source, State, StateError};
 use std::collections::VecDeque;
 
 /// A device that is a console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mouth {
+    #[default]
     Serial,
     Virtio,
+}
+
+impl State for Mouth {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        (*self == Mouth::Virtio).save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let mut virtio = false;
+        virtio.restore(source)?;
+        *self = if virtio { Mouth::Virtio } else { Mouth::Serial };
+        Ok(())
+    }
 }
 
 /// How long console input waits for a guest that has said nothing: it may still be setting its console up, and
@@ -30,6 +45,8 @@ pub(crate) struct Console {
     mouth: Option<Mouth>,
     last_words: VecDeque<u8>,
 }
+
+machine::state_fields!(Console { pending, waits, mouth, last_words });
 
 impl Console {
     /// Makes input wait until the guest opens its virtio console.

@@ -22,6 +22,8 @@ use fabric::{Config, Cycle, Delays, Delivery, Error, Level, Network, NodeId, Pac
 use machine::dev::virtio::net::{FRAME_BYTES_MAX, FRAME_BYTES_MIN};
 use std::collections::BTreeMap;
 
+mod saved;
+
 /// A network to be built.
 #[derive(Clone, Debug)]
 pub struct Wiring {
@@ -115,7 +117,7 @@ impl Wiring {
 }
 
 /// A frame in the network.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Flying {
     bytes: Vec<u8>,
     /// The cycle at which its first flit was on its sender's wire.
@@ -132,6 +134,7 @@ struct Rail {
     latencies: Histogram,
     bytes: u64,
     corrupted: u64,
+    journal: Vec<saved::Injected>,
 }
 
 /// All networks of a cluster.
@@ -144,6 +147,8 @@ pub(crate) struct Interconnect {
     receive: Ps,
     /// Everything that was sent and that arrived, with its instant.
     history: OutputHash,
+    /// Everything sent is noted in the rails' journals.
+    keeps_journal: bool,
     deliveries: Vec<Delivery>,
     dropped: Vec<Packet>,
 }
@@ -168,6 +173,7 @@ impl Interconnect {
                 latencies: Histogram::default(),
                 bytes: 0,
                 corrupted: 0,
+                journal: Vec::new(),
             })
         };
         Ok(Interconnect {
@@ -176,6 +182,7 @@ impl Interconnect {
             wiring,
             receive,
             history: OutputHash::default(),
+            keeps_journal: false,
             deliveries: Vec::new(),
             dropped: Vec::new(),
         })
@@ -199,43 +206,51 @@ impl Interconnect {
     where
         R: FnMut(NodeId, usize, Ps, Vec<u8>),
     {
+        let until = Ps(until.0.saturating_sub(self.receive.0));
+        let cycle = self.wiring.clock.cycle(until).saturating_sub(self.edge);
+        for number in 0..self.rails.len() {
+            self.advance_rail(number, cycle, host, &mut arrive);
+        }
+    }
+
+    /// Lets one network run up to `cycle`.
+    fn advance_rail<R>(&mut self, number: usize, cycle: u64, host: &mut dyn Host, arrive: &mut R)
+    where
+        R: FnMut(NodeId, usize, Ps, Vec<u8>),
+    {
         let clock = self.wiring.clock;
-        let cycle = clock.cycle(Ps(until.0.saturating_sub(self.receive.0))).saturating_sub(self.edge);
-        for (number, rail) in self.rails.iter_mut().enumerate() {
-            if rail.network.now().0 >= cycle {
-                continue;
+        let rail = &mut self.rails[number];
+        if rail.network.now().0 >= cycle {
+            return;
+        }
+        let done = rail.plan.advance(rail.network.as_mut(), Cycle(cycle));
+        done.unwrap_or_else(|error| unreachable!("the plan was checked with the configuration: {error}"));
+        rail.network.collect_dropped(&mut self.dropped);
+        rail.network.collect(&mut self.deliveries);
+        for packet in self.dropped.drain(..) {
+            let Some(lost) = rail.flying.remove(&packet.tag) else { continue };
+            let at = clock.instant(cycle);
+            host.frame(&Seen { at, node: packet.to, rail: number, way: Way::Lost, bytes: &lost.bytes });
+        }
+        for delivery in self.deliveries.drain(..) {
+            let tag = delivery.packet.tag;
+            let flying = if delivery.again {
+                rail.flying.get(&tag).map(|flying| Flying { bytes: flying.bytes.clone(), wire: flying.wire })
+            } else {
+                rail.flying.remove(&tag)
+            };
+            let Some(mut flying) = flying else { continue };
+            if delivery.corrupted {
+                rail.corrupted += 1;
+                corrupt(&mut flying.bytes, tag);
             }
-            let done = rail.plan.advance(rail.network.as_mut(), Cycle(cycle));
-            done.unwrap_or_else(|error| unreachable!("the plan was checked with the configuration: {error}"));
-            rail.network.collect_dropped(&mut self.dropped);
-            rail.network.collect(&mut self.deliveries);
-            for packet in self.dropped.drain(..) {
-                let Some(lost) = rail.flying.remove(&packet.tag) else { continue };
-                let at = clock.instant(cycle);
-                host.frame(&Seen { at, node: packet.to, rail: number, way: Way::Lost, bytes: &lost.bytes });
-            }
-            for delivery in self.deliveries.drain(..) {
-                let tag = delivery.packet.tag;
-                let flying = if delivery.again {
-                    rail.flying
-                        .get(&tag)
-                        .map(|flying| Flying { bytes: flying.bytes.clone(), wire: flying.wire })
-                } else {
-                    rail.flying.remove(&tag)
-                };
-                let Some(mut flying) = flying else { continue };
-                if delivery.corrupted {
-                    rail.corrupted += 1;
-                    corrupt(&mut flying.bytes, tag);
-                }
-                let off = delivery.delivered.0 + self.edge;
-                rail.latencies.add(off - flying.wire);
-                rail.bytes += flying.bytes.len() as u64;
-                let (node, at) = (delivery.packet.to, clock.instant(off));
-                log(&mut self.history, at, node, number, &flying.bytes);
-                host.frame(&Seen { at, node, rail: number, way: Way::Received, bytes: &flying.bytes });
-                arrive(node, number, at, flying.bytes);
-            }
+            let off = delivery.delivered.0 + self.edge;
+            rail.latencies.add(off - flying.wire);
+            rail.bytes += flying.bytes.len() as u64;
+            let (node, at) = (delivery.packet.to, clock.instant(off));
+            log(&mut self.history, at, node, number, &flying.bytes);
+            host.frame(&Seen { at, node, rail: number, way: Way::Received, bytes: &flying.bytes });
+            arrive(node, number, at, flying.bytes);
         }
     }
 
@@ -257,6 +272,10 @@ impl Interconnect {
         let others = to.into_iter().filter(|node| *node != from);
         for (copy, to) in others.enumerate() {
             let wire = wire + copy as u64 * flits;
+            if self.keeps_journal {
+                let (now, bytes) = (rail.network.now().0, bytes.len() as u64);
+                rail.journal.push(saved::Injected { now, wire, bytes, from: from.0, to: to.0 });
+            }
             let tag = rail.next_tag;
             rail.next_tag += 1;
             let packet = Packet { from, to, flits: u32::try_from(flits).unwrap_or(u32::MAX), class: 0, tag };

@@ -69,6 +69,15 @@ pub struct Traffic {
     pub unaddressed_frames: u64,
 }
 
+machine::state_fields!(Traffic {
+    sent_frames,
+    sent_bytes,
+    received_frames,
+    received_bytes,
+    dropped_frames,
+    unaddressed_frames,
+});
+
 /// One interface's timing and what is on its way through it.
 #[derive(Debug)]
 pub(crate) struct Interface {
@@ -87,6 +96,9 @@ pub(crate) struct Interface {
     arriving: VecDeque<(Ps, Vec<u8>)>,
     pub(crate) traffic: Traffic,
 }
+
+// The rest follows from the configuration.
+machine::state_fields!(Interface { out_free, wire_free, in_free, arriving, traffic });
 
 impl Interface {
     pub(crate) fn new(

@@ -4,7 +4,7 @@
 use crate::control::{Command, ControlError, Ended, Event, Identity, JobId, Session};
 
 /// A guest's errand: an identity, a command, or both.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Job {
     identity: Option<Identity>,
     command: Option<Command>,
@@ -16,6 +16,8 @@ pub struct Job {
     /// Bytes that the port had no room for yet.
     to_guest: Vec<u8>,
 }
+
+machine::state_fields!(Job { identity, command, session, prepared, ended, id, stdin_closed, to_guest });
 
 /// Where a command's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +44,36 @@ pub enum Step {
 impl Job {
     /// An errand that waits for its guest.
     pub fn new(identity: Option<Identity>, command: Option<Command>) -> Job {
-        Job {
-            identity,
-            command,
-            session: Session::new(),
-            prepared: false,
-            ended: None,
-            id: None,
-            stdin_closed: false,
-            to_guest: Vec::new(),
+        Job { identity, command, ..Job::default() }
+    }
+
+    /// The errand of a guest that was forked from one which was ready: it is told who it is at once.
+    pub fn forked(identity: Option<Identity>, command: Option<Command>) -> Job {
+        let mut job = Job::new(identity, command);
+        job.session = Session::of_ready_guest();
+        job.prepared = job.identity.is_none();
+        if let Some(identity) = &job.identity {
+            job.session.identify(identity);
         }
+        job
+    }
+
+    /// The command, where there is one.
+    pub fn command(&self) -> Option<&Command> {
+        self.command.as_ref()
+    }
+
+    /// Gives it a command in place of the one that it has, or takes that away; false when it was started already.
+    pub fn set_command(&mut self, command: Option<Command>) -> bool {
+        if self.id.is_none() {
+            self.command = command;
+        }
+        self.id.is_none()
+    }
+
+    /// Whether the guest can take its command and was not given it.
+    pub fn waits(&self) -> bool {
+        self.prepared && self.id.is_none()
     }
 
     /// Whether the guest is ready, and has its identity.

@@ -17,6 +17,7 @@ use fabric::NodeId;
 use machine::dev::virtio::console::CONTROL_PORT;
 use machine::load::elf::Symbols;
 use machine::node::{Halt, Limits, Node, Pause};
+use machine::state::{Source, State, StateError};
 
 /// Whether a station still runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,5 +292,56 @@ impl Station {
             format!("{:08x}\n", u32::from_le_bytes(word))
         };
         Some(bytes.chunks(4).map(word).collect())
+    }
+}
+
+/// What stands around the node; the node itself is saved by its parts, and what the configuration says is not saved.
+/// Between periods nothing is left to depart.
+impl State for Station {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let Station { console, job, life, next, output, interfaces, symbols, .. } = self;
+        let fields: [&dyn State; 5] = [console, job, life, next, output];
+        fields.into_iter().for_each(|field| field.save(sink));
+        interfaces.iter().for_each(|interface| interface.save(sink));
+        [symbols.begin_signature, symbols.end_signature].save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let Station { console, job, life, next, output, interfaces, symbols, .. } = self;
+        let fields: [&mut dyn State; 5] = [console, job, life, next, output];
+        fields.into_iter().try_for_each(|field| field.restore(source))?;
+        interfaces.iter_mut().try_for_each(|interface| interface.restore(source))?;
+        let mut signature = [None; 2];
+        signature.restore(source)?;
+        [symbols.begin_signature, symbols.end_signature] = signature;
+        Ok(())
+    }
+}
+
+impl State for Life {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let (kind, halt): (u8, Option<Halt>) = match *self {
+            Life::Up => (0, None),
+            Life::Halted(halt) => (1, Some(halt)),
+            Life::Crashed => (2, None),
+            Life::Diverged => (3, None),
+        };
+        kind.save(sink);
+        halt.save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset();
+        let (mut kind, mut halt) = (0u8, None::<Halt>);
+        kind.restore(source)?;
+        halt.restore(source)?;
+        *self = match (kind, halt) {
+            (0, None) => Life::Up,
+            (1, Some(halt)) => Life::Halted(halt),
+            (2, None) => Life::Crashed,
+            (3, None) => Life::Diverged,
+            _ => return Err(StateError::Invalid { offset }),
+        };
+        Ok(())
     }
 }

@@ -6,6 +6,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ps(pub u64);
 
+machine::state_fields!(Ps { 0 });
+
 impl Ps {
     /// Later than everything.
     pub const NEVER: Ps = Ps(u64::MAX);

@@ -17,8 +17,7 @@ pub struct Clock {
     clock_hz: u64,
     harts: u64,
     slice_cycles: u64,
-    /// Cycles of the current round's turns: a slice, or less where the run loop cuts the round short. It is set
-    /// when a round begins, and state is saved of whole rounds or of uncut ones, so it is not part of the state.
+    /// Cycles of the current round's turns: a slice, or less where the run loop cuts the round short.
     round_cycles: u64,
     /// Cycle of the node at which the current round began.
     round_start: u64,
@@ -71,6 +70,11 @@ impl Clock {
     /// Begins a round whose turns end at cycle `end` of the node at the latest.
     pub fn begin_round(&mut self, end: u64) {
         self.round_cycles = end.saturating_sub(self.round_start).clamp(1, self.slice_cycles);
+    }
+
+    /// Whether a restored round is one that this clock can have.
+    pub(crate) fn round_is_possible(&self) -> bool {
+        (1..=self.slice_cycles).contains(&self.round_cycles)
     }
 
     /// Begins the turn of `hart`, which has executed `cycles` so far.
@@ -165,7 +169,7 @@ impl Clock {
 }
 
 // The rates follow from the configuration.
-state_fields!(Clock { round_start, hart, base });
+state_fields!(Clock { round_start, round_cycles, hart, base });
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }

@@ -53,9 +53,10 @@ impl Default for Config {
 }
 
 /// How a machine ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Halt {
     /// Switched off, all well.
+    #[default]
     PowerOff,
     /// Switched off with a failure code.
     Failed(u64),

@@ -149,6 +149,18 @@ impl State for usize {
     }
 }
 
+impl<A: State, B: State> State for (A, B) {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.0.save(sink);
+        self.1.save(sink);
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        self.0.restore(source)?;
+        self.1.restore(source)
+    }
+}
+
 impl State for String {
     fn save(&self, sink: &mut dyn FnMut(&[u8])) {
         (self.len() as u64).save(sink);

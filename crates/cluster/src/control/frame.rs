@@ -27,6 +27,9 @@ impl Ended {
     }
 }
 
+machine::state_fields!(Identity { mac, address, prefix, machine_id, seed, host_name, nodes });
+machine::state_fields!(Neighbor { name, address, harts });
+
 impl Default for Ended {
     fn default() -> Ended {
         Ended::Status(0)
@@ -59,7 +62,7 @@ impl State for Ended {
 }
 
 /// Who a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Hardware address of its first network interface; all zero leaves it. Others have their number in the fourth
     /// byte.
@@ -80,7 +83,7 @@ pub struct Identity {
 }
 
 /// A node of the cluster, as every node knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbor {
     /// Host name.
     pub name: String,

@@ -90,6 +90,11 @@ impl Session {
         Session::default()
     }
 
+    /// A session with a guest that has said that it is ready, to another.
+    pub fn of_ready_guest() -> Session {
+        Session { ready: true, ..Session::default() }
+    }
+
     /// Can commands be started?
     pub fn is_ready(&self) -> bool {
         self.ready

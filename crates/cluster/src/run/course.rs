@@ -2,7 +2,7 @@
 
 use super::PERIOD_NS;
 use super::errands;
-use super::host::{Bounds, End, Host, Moment};
+use super::host::{Bounds, End, Host, Mark, Moment};
 use crate::control::Ended;
 use crate::crew::{Crew, station};
 use crate::interconnect::Interconnect;
@@ -12,6 +12,7 @@ use crate::time::Ps;
 use fabric::NodeId;
 use machine::debug::{Driven, Driver};
 use machine::node::{Halt, Limits, Pause};
+use machine::state::{Source, State, StateError};
 use std::sync::Mutex;
 
 /// How a period went.
@@ -44,6 +45,10 @@ pub(super) struct Course {
     pub(super) culprit: Option<NodeId>,
     /// Runs a single node in our place, looking on.
     pub(super) driver: Option<Box<dyn Driver>>,
+    /// Where the run is to be interrupted.
+    pub(super) marks: Vec<Mark>,
+    /// The last period left everything asleep.
+    asleep: bool,
     /// The stations of the next epoch.
     active: Vec<usize>,
 }
@@ -60,6 +65,8 @@ impl Course {
             ended: None,
             culprit: None,
             driver: None,
+            marks: Vec::new(),
+            asleep: false,
             active: Vec::new(),
         }
     }
@@ -77,16 +84,22 @@ impl Course {
     /// Runs to the end, at which a driver has a last look at its node.
     pub(super) fn run(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host) -> End {
         let end = self.run_to_end(stations, crew, host);
-        if let (Some(driver), Some(slot)) = (&mut self.driver, stations.first()) {
+        let goes_on = matches!(end, End::Reached(_));
+        if let (Some(driver), Some(slot), false) = (&mut self.driver, stations.first(), goes_on) {
             driver.end(&mut station(slot).node, &end.to_string(), end.is_failure());
         }
         end
     }
 
     fn run_to_end(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host) -> End {
-        let mut asleep = false;
         loop {
-            let moment = self.moment(stations, asleep);
+            if let Some(mark) = self.reached(stations) {
+                return End::Reached(mark);
+            }
+            if let Some(end) = errands::resume(self, stations) {
+                return end;
+            }
+            let moment = self.moment(stations, self.asleep);
             let input = host.input(moment);
             if let Some(slot) = stations.get(input.node.index()) {
                 station(slot).console.say(&input.console);
@@ -119,11 +132,33 @@ impl Course {
             if let Some(end) = errands::exchange(self, stations, host) {
                 return end;
             }
+            self.asleep = passed == Passed::Asleep;
             if let Some(end) = self.verdict(stations, passed) {
                 return end;
             }
-            asleep = passed == Passed::Asleep;
         }
+    }
+
+    /// Whether commands wait until the run was interrupted before them.
+    pub(super) fn holds_commands(&self) -> bool {
+        self.marks.contains(&Mark::Ready)
+    }
+
+    /// The first mark that is reached, which is then forgotten.
+    fn reached(&mut self, stations: &[Mutex<Station>]) -> Option<Mark> {
+        if self.marks.is_empty() {
+            return None;
+        }
+        let now = self.now(stations).ns();
+        let waits = |slot: &Mutex<Station>| station(slot).job.as_ref().map(Job::waits);
+        let mut jobs = stations.iter().filter_map(waits).peekable();
+        let ready = jobs.peek().is_some() && jobs.all(|waits| waits);
+        let reached = |mark: &Mark| match mark {
+            Mark::Time { ns } => *ns <= now,
+            Mark::Ready => ready,
+        };
+        let index = self.marks.iter().position(reached)?;
+        Some(self.marks.remove(index))
     }
 
     fn moment(&self, stations: &[Mutex<Station>], asleep: bool) -> Moment {
@@ -272,6 +307,24 @@ impl Course {
             Passed::Time if time => Some(End::Time),
             _ => None,
         }
+    }
+}
+
+/// What is neither a station, nor the networks', nor the configuration's.
+impl State for Course {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let Course { now, orderly, ended, culprit, asleep, .. } = self;
+        let fields: [&dyn State; 5] = [now, orderly, ended, &culprit.map(|node| node.0), asleep];
+        fields.into_iter().for_each(|field| field.save(sink));
+    }
+
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let Course { now, orderly, ended, culprit, asleep, .. } = self;
+        let mut number = None::<u32>;
+        let fields: [&mut dyn State; 5] = [now, orderly, ended, &mut number, asleep];
+        fields.into_iter().try_for_each(|field| field.restore(source))?;
+        *culprit = number.map(NodeId);
+        Ok(())
     }
 }
 

@@ -34,17 +34,11 @@ pub(super) fn exchange(course: &mut Course, stations: &[Mutex<Station>], host: &
             }
         }
     }
-    if news {
+    if news && !course.holds_commands() {
         lost = lost.or_else(|| start(stations));
     }
     let end = match lost {
-        Some((node, reason)) => {
-            course.culprit = Some(node);
-            let several = stations.len() > 1;
-            let reason =
-                if several { format!("{}: {reason}", station(&stations[node.index()]).name) } else { reason };
-            Some(End::JobLost(reason))
-        }
+        Some(lost) => Some(told(course, stations, lost)),
         None if course.ended.is_none() => all_ended(stations),
         None => None,
     };
@@ -59,6 +53,31 @@ pub(super) fn exchange(course: &mut Course, stations: &[Mutex<Station>], host: &
     };
     stations.iter().for_each(|slot| station(slot).answer_control(now));
     end
+}
+
+/// Starts the commands that wait though their guests do not: where the run was interrupted or restored before them.
+pub(super) fn resume(course: &mut Course, stations: &[Mutex<Station>]) -> Option<End> {
+    let waits = |slot: &Mutex<Station>| {
+        station(slot).job.as_ref().is_some_and(|job| job.waits() && job.has_command())
+    };
+    if course.holds_commands() || !stations.iter().any(waits) {
+        return None;
+    }
+    let lost = start(stations).map(|lost| told(course, stations, lost));
+    let now = course.now(stations);
+    stations.iter().for_each(|slot| station(slot).answer_control(now));
+    lost
+}
+
+/// The end of a run that lost a command.
+fn told(course: &mut Course, stations: &[Mutex<Station>], (node, reason): (fabric::NodeId, String)) -> End {
+    course.culprit = Some(node);
+    let several = stations.len() > 1;
+    End::JobLost(if several {
+        format!("{}: {reason}", station(&stations[node.index()]).name)
+    } else {
+        reason
+    })
 }
 
 /// Starts the commands once every guest with an errand is prepared.

@@ -16,9 +16,23 @@ pub struct Bounds {
     pub instructions: Option<u64>,
 }
 
+/// An instant at which a run is to be interrupted. It is so between two periods, where snapshots can be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The first period that begins at this virtual time or later.
+    Time {
+        /// Virtual time.
+        ns: u64,
+    },
+    /// Every guest with an errand can take its command, and none was given it.
+    Ready,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
+    /// It has not: a mark is reached, and it can go on.
+    Reached(Mark),
     /// The machine ended by itself: all nodes, or the one whose failure ends the run.
     Halted(Halt),
     /// The limit of virtual time.

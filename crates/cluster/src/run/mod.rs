@@ -8,8 +8,9 @@
 mod course;
 mod errands;
 mod host;
+mod saved;
 
-pub use host::{Bounds, End, Host, Input, Moment, Recorder, Seen, Way};
+pub use host::{Bounds, End, Host, Input, Mark, Moment, Recorder, Seen, Way};
 
 use crate::boot::Booted;
 use crate::control::{Command, Identity};
@@ -163,7 +164,18 @@ impl Cluster {
         self.course.interconnect.is_some().then_some(self.course.epoch)
     }
 
-    /// Runs to the end.
+    /// Interrupts the run at `mark`, once.
+    pub fn interrupt_at(&mut self, mark: Mark) {
+        self.course.marks.push(mark);
+    }
+
+    /// Gives a node that has an errand another command, or none; false when it was given its command already.
+    pub fn set_command(&mut self, node: NodeId, command: Option<Command>) -> bool {
+        let job = self.station(node).job.get_or_insert_default();
+        job.command() == command.as_ref() || job.set_command(command)
+    }
+
+    /// Runs to the end, or to the next mark.
     pub fn run(&mut self, host: &mut dyn Host) -> End {
         let Cluster { stations, course, threads } = self;
         let board = Board::default();

@@ -117,14 +117,16 @@ fn fill(dir: &Path, draft: &Draft<'_>) -> Result<Manifest, SnapshotError> {
         manifest.sections.push(Section { name: name.to_owned(), version, bytes: bytes.len() as u64, blake3 });
         Ok(())
     };
+    for (name, _) in &draft.nodes {
+        let folder = dir.join(name);
+        fs::create_dir(&folder).map_err(SnapshotError::host("create", &folder))?;
+    }
     add("config", 1, draft.config.as_bytes())?;
     for (name, version, bytes) in &draft.sections {
         add(name, *version, bytes)?;
     }
     let mut memories = Vec::new();
     for (name, node) in &draft.nodes {
-        let folder = dir.join(name);
-        fs::create_dir(&folder).map_err(SnapshotError::host("create", &folder))?;
         for part in Part::ALL {
             let mut bytes = Vec::new();
             node.save(part, &mut |piece| bytes.extend_from_slice(piece));
@@ -134,7 +136,7 @@ fn fill(dir: &Path, draft: &Draft<'_>) -> Result<Manifest, SnapshotError> {
         let (filled_bytes, sums) = memory::write(&memory_path(dir, name), ram)?;
         add(&format!("{name}/memory-sums"), 1, &sums)?;
         memories.push(Memory { node: name.clone(), bytes: ram.size(), filled_bytes });
-        sync(&folder)?;
+        sync(&dir.join(name))?;
     }
     manifest.memories = memories;
     manifest.disks = disks::of(draft.disks)?;

@@ -53,7 +53,7 @@ impl Node {
                 self.turn.begun.save(sink);
                 self.debts.iter().for_each(|debt| debt.save(sink));
                 self.tohost.save(sink);
-                self.halt.map(HaltCode::of).save(sink);
+                self.halt.save(sink);
                 self.console.save(sink);
             }
         }
@@ -94,7 +94,8 @@ impl Node {
         let mut hart = 0u64;
         hart.restore(source)?;
         let hart = usize::try_from(hart).ok().filter(|hart| *hart < self.harts.len());
-        let Some(hart) = hart.filter(|_| self.clock.round_start() < CYCLES_MAX) else {
+        let possible = self.clock.round_start() < CYCLES_MAX && self.clock.round_is_possible();
+        let Some(hart) = hart.filter(|_| possible) else {
             return Err(StateError::Invalid { offset });
         };
         self.turn = Turn { hart, begun: false };
@@ -105,40 +106,33 @@ impl Node {
         if let Some(pa) = tohost {
             self.watch_tohost(pa);
         }
-        let (offset, mut halt) = (source.offset(), None::<HaltCode>);
-        halt.restore(source)?;
-        self.halt = halt.map(|code| code.halt().ok_or(StateError::Invalid { offset })).transpose()?;
+        self.halt.restore(source)?;
         self.console.restore(source)
     }
 }
 
-/// A [`Halt`] as it is written.
-#[derive(Default)]
-struct HaltCode {
-    kind: u8,
-    value: u64,
-}
-
-crate::state_fields!(HaltCode { kind, value });
-
-impl HaltCode {
-    fn of(halt: Halt) -> HaltCode {
-        let (kind, value) = match halt {
+impl State for Halt {
+    fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+        let word: (u8, u64) = match *self {
             Halt::PowerOff => (0, 0),
             Halt::Failed(code) => (1, code),
             Halt::Reboot => (2, 0),
             Halt::ToHost(word) => (3, word),
         };
-        HaltCode { kind, value }
+        word.save(sink);
     }
 
-    fn halt(&self) -> Option<Halt> {
-        Some(match self.kind {
-            0 => Halt::PowerOff,
-            1 => Halt::Failed(self.value),
-            2 => Halt::Reboot,
-            3 => Halt::ToHost(self.value),
-            _ => return None,
-        })
+    fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError> {
+        let offset = source.offset();
+        let mut word = (0u8, 0u64);
+        word.restore(source)?;
+        *self = match word {
+            (0, _) => Halt::PowerOff,
+            (1, code) => Halt::Failed(code),
+            (2, _) => Halt::Reboot,
+            (3, word) => Halt::ToHost(word),
+            _ => return Err(StateError::Invalid { offset }),
+        };
+        Ok(())
     }
 }
