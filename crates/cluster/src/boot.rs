@@ -153,6 +153,13 @@ pub enum BootError {
     },
     /// The node cannot begin where the frozen one stood.
     Fork(ForkError),
+    /// The node that was to be forked never got to where its agent takes commands.
+    NeverReady {
+        /// Why.
+        reason: String,
+        /// The end of what it said on its console.
+        last_words: String,
+    },
     /// The device tree cannot be written.
     DeviceTree {
         /// Why.
@@ -169,6 +176,14 @@ impl std::fmt::Display for BootError {
                 write!(f, "a node has at most {DISKS_MAX} disks and shared folders, not {asked}")
             }
             BootError::Fork(error) => error.fmt(f),
+            BootError::NeverReady { reason, last_words } => {
+                write!(f, "the node to be forked does not get ready: {reason}")?;
+                if last_words.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, "; its console's last words:\n{last_words}")
+                }
+            }
             BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
         }
     }
@@ -210,6 +225,10 @@ fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), Bo
     }
     Ok(())
 }
+
+mod ready;
+
+pub use ready::to_ready;
 
 /// How execution begins, once everything stands in memory.
 enum First {
@@ -277,13 +296,21 @@ pub fn bare(hardware: &Hardware, devices: Devices) -> Result<Booted, BootError> 
     Ok(Booted { node, symbols: Symbols::default(), kind: "snapshot", note })
 }
 
-/// Builds a node that goes on where a frozen one of the same hardware stood.
+/// Builds a node that goes on where a frozen one of the same hardware stood, but with its own addresses and random
+/// numbers.
 ///
 /// Errors: [`BootError`]; no memory of the host is kept then.
 pub fn fork(template: &Template, hardware: &Hardware, devices: Devices) -> Result<Node, BootError> {
+    let place = devices.network.node;
     let shared = template.engine().filter(|_| hardware.translate);
     let mut node = build(hardware, devices, true, shared.unwrap_or_else(|| engine(hardware).0))?;
     template.begin(&mut node).map_err(BootError::Fork)?;
+    for (rail, net) in node.bus.nets().enumerate() {
+        net.set_mac(address::mac(place, rail));
+    }
+    if let Some(entropy) = node.bus.entropy() {
+        entropy.reseed(Random::new(hardware.seed, ENTROPY_STREAM));
+    }
     Ok(node)
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Station {
 
 impl Station {
     pub(crate) fn new(id: NodeId, name: String, booted: Booted) -> Station {
+        // A forked node stands where it was frozen.
+        let next = own_time(&booted.node);
         Station {
             id,
             name,
@@ -64,7 +66,7 @@ impl Station {
             departures: Vec::new(),
             life: Life::Up,
             crash_at: Ps::NEVER,
-            next: Ps(0),
+            next,
             output: OutputHash::default(),
         }
     }
@@ -175,7 +177,7 @@ impl Station {
             return Ps::NEVER;
         }
         let wakes = match self.node.sleeps_until() {
-            None => now,
+            None => now.max(own_time(&self.node)),
             Some(u64::MAX) => Ps::NEVER,
             Some(cycle) => Ps(self.node.clock().ps_of_cycle(cycle)),
         };
@@ -188,7 +190,7 @@ impl Station {
         if !self.interfaces.is_empty() && self.life == Life::Up {
             self.advance(now);
             // What comes from outside is for the devices to look at.
-            self.next = now;
+            self.next = now.max(own_time(&self.node));
         }
     }
 
@@ -293,6 +295,11 @@ impl Station {
         };
         Some(bytes.chunks(4).map(word).collect())
     }
+}
+
+/// The instant at which the node stands.
+fn own_time(node: &Node) -> Ps {
+    Ps(node.clock().ps_of_cycle(node.clock().round_start()))
 }
 
 /// What stands around the node; the node itself is saved by its parts, and what the configuration says is not saved.

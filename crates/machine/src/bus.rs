@@ -11,6 +11,7 @@ use crate::dev::rtc::Rtc;
 use crate::dev::syscon::Syscon;
 use crate::dev::uart::Uart;
 use crate::dev::virtio::console::Console;
+use crate::dev::virtio::entropy::Entropy;
 use crate::dev::virtio::mmio::{Mmio, Peripheral};
 use crate::dev::virtio::net::Net;
 use crate::dev::{Context, Device};
@@ -98,6 +99,14 @@ impl Bus {
     pub fn nets(&mut self) -> impl Iterator<Item = &mut Net> {
         self.virtio.iter_mut().filter_map(|slot| match &mut slot.peripheral {
             Some(Peripheral::Net(net)) => Some(net),
+            _ => None,
+        })
+    }
+
+    /// The source of randomness, if there is one.
+    pub fn entropy(&mut self) -> Option<&mut Entropy> {
+        self.virtio.iter_mut().find_map(|slot| match &mut slot.peripheral {
+            Some(Peripheral::Entropy(entropy)) => Some(entropy),
             _ => None,
         })
     }

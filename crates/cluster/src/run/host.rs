@@ -66,6 +66,7 @@ impl End {
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            End::Reached(_) => f.write_str("a mark is reached"),
             End::Halted(Halt::PowerOff) => f.write_str("the guest powered off"),
             End::Halted(Halt::Reboot) => f.write_str("the guest asked for a reboot"),
             End::Halted(Halt::Failed(code)) => write!(f, "the guest powered off with failure code {code}"),

@@ -103,6 +103,11 @@ impl Cluster {
         self.station(node).job = Some(Job::new(identity, command));
     }
 
+    /// As [`Cluster::set_errand`], for a node that was forked from one that was ready.
+    pub fn set_errand_of_fork(&mut self, node: NodeId, identity: Option<Identity>, command: Option<Command>) {
+        self.station(node).job = Some(Job::forked(identity, command));
+    }
+
     /// Makes a node's console input wait until the guest opens its virtio console: for guests whose console that is,
     /// since what comes earlier would go to the serial port, which they do not read.
     pub fn hold_input(&mut self, node: NodeId) {

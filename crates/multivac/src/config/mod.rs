@@ -65,6 +65,8 @@ pub(crate) struct Node {
     pub(crate) rtc_s: u64,
     /// What boots.
     pub(crate) boot: Boot,
+    /// One node of the group boots, and all go on as copies of it.
+    pub(crate) fork: bool,
     /// Block devices, in order.
     pub(crate) disks: Vec<Disk>,
     /// Folders of the host's that the guest sees, in order.
@@ -265,6 +267,7 @@ impl Default for Node {
             timing: Timing::Flat,
             rtc_s: RTC_S,
             boot: Boot::Demo,
+            fork: false,
             disks: Vec::new(),
             shares: Vec::new(),
             interfaces: Interfaces::default(),

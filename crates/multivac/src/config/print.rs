@@ -1,6 +1,6 @@
 //! The canonical form of a configuration: every value written out, in one order. It can be read back.
 
-use super::sections::{ENGINE, ENTRY, MMU, ON_FAILURE, TIMING};
+use super::sections::{ENGINE, ENTRY, FORK, MMU, ON_FAILURE, TIMING};
 use super::{Boot, Config, Disk, DiskMode, Node, On, SCHEMA, Share, Tape, fault, network, units};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -64,6 +64,9 @@ fn node(node: &Node, several: bool, line: &mut impl FnMut(String)) {
     line(format!("mmu = {}", quoted(word(&MMU, node.mmu))));
     line(format!("timing = {}", quoted(word(&TIMING, node.timing))));
     line(format!("rtc = {}", node.rtc_s));
+    if node.fork {
+        line(format!("boot = {}", quoted(word(&FORK, true))));
+    }
     if !node.disks.is_empty() {
         let disks: Vec<String> = node.disks.iter().map(|disk| quoted(&disk_text(disk))).collect();
         line(format!("disk = [{}]", disks.join(", ")));

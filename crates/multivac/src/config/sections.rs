@@ -153,10 +153,8 @@ fn cluster(config: &mut Config, reader: &Reader<'_>) {
 }
 
 fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source<'_>) {
-    if let Some(found) = reader.get("boot")
-        && found.word(&[("each", false), ("fork", true)]) == Some(true)
-    {
-        found.problem("`boot = \"fork\"` is not supported yet by this version", "leave it out");
+    if let Some(fork) = reader.get("boot").and_then(|found| found.word(&FORK)) {
+        node.fork = fork;
     }
     if let Some(harts) =
         reader.get("harts").and_then(|found| found.integer(1..=machine::board::HARTS_MAX as u64))
@@ -367,6 +365,8 @@ enum Program {
 const PROGRAM: [(&str, Program); 2] = [("demo", Program::Demo), ("jacobi", Program::Jacobi)];
 /// The words of `on_failure`: whether the others go on.
 pub(super) const ON_FAILURE: [(&str, bool); 2] = [("end", false), ("go-on", true)];
+/// The words of `boot`.
+pub(super) const FORK: [(&str, bool); 2] = [("each", false), ("fork", true)];
 /// The words of `mmu`.
 pub(super) const MMU: [(&str, Mmu); 2] = [("hardware", Mmu::Hardware), ("software", Mmu::Software)];
 /// The words of `timing`.

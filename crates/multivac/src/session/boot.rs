@@ -13,8 +13,11 @@ use image::BootOptions;
 use machine::board::Board;
 use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::net::Capacity;
+use machine::load::elf::Symbols;
+use machine::node::Template;
 use machine::timing::Costs;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The program for one node.
 const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
@@ -27,18 +30,61 @@ pub(super) struct Boots<'a> {
     engine: EngineKind,
     surroundings: &'a Surroundings,
     files: Files,
+    /// Frozen nodes by their groups, with what kind of program they run and what the user should know.
+    templates: BTreeMap<usize, (Template, &'static str, Option<String>)>,
 }
 
 impl<'a> Boots<'a> {
     /// Nothing is read yet.
     pub(super) fn new(config: &'a Config, engine: EngineKind, surroundings: &'a Surroundings) -> Boots<'a> {
-        Boots { config, engine, surroundings, files: Files::default() }
+        Boots { config, engine, surroundings, files: Files::default(), templates: BTreeMap::new() }
     }
 
-    /// Boots the node at `place` in the cluster.
+    /// Boots the node at `place` in the cluster, or forks it from the first of its group.
     ///
     /// Errors: files that are not there or not what they should be, memory that the host does not give.
     pub(super) fn boot(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
+        if node.fork { self.fork(place, node) } else { self.load(place, node) }
+    }
+
+    /// Builds the node at `place` with nothing in it: its state comes from a snapshot.
+    ///
+    /// Errors: as [`Boots::boot`].
+    pub(super) fn bare(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
+        let devices = self.devices(place, node)?;
+        boot::bare(&self.hardware(place, node), devices).map_err(|error| refuse(&error, Path::new("")))
+    }
+
+    /// Forks the node at `place` from the first of its group, which boots here.
+    fn fork(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
+        if !matches!(node.boot, Boot::Image { .. }) {
+            let cause = "`boot = \"fork\"` is for images, whose agent says when a node is ready to be forked";
+            return Err(Failure::new(Exit::Config, cause, "name an image, or leave `boot` out"));
+        }
+        if node.disks.iter().any(|disk| disk.mode == DiskMode::Writable) {
+            let cause = "forked nodes cannot all write to one disk";
+            return Err(Failure::new(
+                Exit::Config,
+                cause,
+                "leave `writable` out: each then keeps its own changes",
+            ));
+        }
+        let group = self.config.groups.iter().position(|group| std::ptr::eq(&group.node, node)).unwrap_or(0);
+        if !self.templates.contains_key(&group) {
+            let mut booted = self.load(place, node)?;
+            let refused = |error: BootError| refuse(&error, Path::new(""));
+            boot::to_ready(&mut booted).map_err(refused)?;
+            let template = booted.node.freeze().map_err(|error| refused(BootError::Fork(error)))?;
+            self.templates.insert(group, (template, booted.kind, booted.note));
+        }
+        let (hardware, devices) = (self.hardware(place, node), self.devices(place, node)?);
+        let (template, kind, note) = &self.templates[&group];
+        let forked = boot::fork(template, &hardware, devices);
+        let node = forked.map_err(|error| refuse(&error, Path::new("")))?;
+        Ok(Booted { node, symbols: Symbols::default(), kind, note: note.clone() })
+    }
+
+    fn load(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
         let hardware = self.hardware(place, node);
         let devices = self.devices(place, node)?;
         let memory = node.memory_bytes;
@@ -123,10 +169,12 @@ impl<'a> Boots<'a> {
         }
     }
 
-    /// Opens the disks and the shared folders, plugs in the interfaces, and looks how large the console is.
+    /// Opens the disks, an image's root foremost, and the shared folders, plugs in the interfaces, and looks how large the console is.
     fn devices(&self, place: NodeId, node: &Node) -> Result<Devices, Failure> {
         let playing = self.surroundings.outside.is_playing();
-        let disks = node.disks.iter().map(|disk| open_disk(disk, playing)).collect::<Result<_, _>>()?;
+        let root = root_of(node)?.map(|file| Disk { file, mode: DiskMode::ReadOnly });
+        let all = root.iter().chain(&node.disks);
+        let disks = all.map(|disk| open_disk(disk, playing)).collect::<Result<_, _>>()?;
         let shares = self.surroundings.shares(place, node)?;
         let several = self.config.node_count() > 1;
         let interfaces = &node.interfaces;
@@ -151,21 +199,15 @@ impl<'a> Boots<'a> {
         &mut self,
         (place, node): (NodeId, &Node),
         hardware: &Hardware,
-        mut devices: Devices,
+        devices: Devices,
         name: &str,
         append: &str,
     ) -> Result<Booted, Failure> {
-        let refused = |error: image::ImageError| {
-            let exit = if error.is_host() { Exit::Host } else { Exit::Image };
-            Failure::new(exit, &error, error.help())
-        };
-        let bundle = image::Store::of_user().and_then(|store| store.open(name)).map_err(refused)?;
+        let bundle = open_image(name)?;
         // The key is made of everything that went into the image.
         self.surroundings.file(place, "image", bundle.manifest().key.to_string().as_bytes())?;
         let kernel = self.files.program("kernel", &bundle.kernel())?;
         let initrd = self.files.within("initramfs", &bundle.initramfs(), node.memory_bytes)?;
-        let root = Disk { file: bundle.root(), mode: DiskMode::ReadOnly };
-        devices.disks.insert(0, open_disk(&root, false)?);
         let command = !self.config.run.command.is_empty();
         let options = BootOptions {
             shell: !command && self.config.node_count() == 1,
@@ -181,6 +223,22 @@ impl<'a> Boots<'a> {
             bios: None,
         };
         start(hardware, devices, payload, bundle.dir())
+    }
+}
+
+/// Finds an image among the user's.
+fn open_image(name: &str) -> Result<image::Bundle, Failure> {
+    image::Store::of_user().and_then(|store| store.open(name)).map_err(|error| {
+        let exit = if error.is_host() { Exit::Host } else { Exit::Image };
+        Failure::new(exit, &error, error.help())
+    })
+}
+
+/// The root of the image that a node boots, if it boots one.
+pub(super) fn root_of(node: &Node) -> Result<Option<PathBuf>, Failure> {
+    match &node.boot {
+        Boot::Image { name, .. } => Ok(Some(open_image(name)?.root())),
+        _ => Ok(None),
     }
 }
 
@@ -213,6 +271,7 @@ fn open_disk(disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failur
 /// A node that does not boot, as an error with its exit code.
 fn refuse(error: &BootError, file: &Path) -> Failure {
     match error {
+        BootError::NeverReady { .. } => Failure::new(Exit::Image, error, ""),
         BootError::Board(_) | BootError::Fork(_) => Failure::new(Exit::Host, error, "try less --memory"),
         BootError::Load { .. } => {
             let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };

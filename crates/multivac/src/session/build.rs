@@ -1,9 +1,9 @@
 //! From a configuration to a cluster about to run: every node booted, the network wired, identities and commands
 //! given out.
 
-use super::Manner;
 use super::boot::Boots;
 use super::surroundings::Surroundings;
+use super::{Manner, Plan};
 use crate::config::{
     Boot, Config, DiskMode, EngineKind, Fault, Node, On, What, fault_changes, memory_problem,
 };
@@ -27,7 +27,12 @@ pub(super) struct Built {
 /// Boots all nodes and joins them.
 ///
 /// Errors: whatever keeps a node from booting, or a network that cannot be.
-pub(super) fn build(config: &Config, manner: &Manner, surroundings: &Surroundings) -> Result<Built, Failure> {
+pub(super) fn build(
+    config: &Config,
+    manner: &Manner,
+    plan: &Plan,
+    surroundings: &Surroundings,
+) -> Result<Built, Failure> {
     if let Some((message, help)) = memory_problem(config) {
         return Err(Failure::new(Exit::Config, message, help));
     }
@@ -38,7 +43,8 @@ pub(super) fn build(config: &Config, manner: &Manner, surroundings: &Surrounding
     let mut note = None;
     let mut booted = Vec::new();
     for (place, (name, node)) in places().zip(&members) {
-        let one = boots.boot(place, node)?;
+        let restored = plan.restore.is_some();
+        let one = if restored { boots.bare(place, node)? } else { boots.boot(place, node)? };
         if place == NodeId(0) {
             kind = one.kind;
             note.clone_from(&one.note);
@@ -64,7 +70,8 @@ pub(super) fn build(config: &Config, manner: &Manner, surroundings: &Surrounding
     for (place, (name, node)) in places().zip(&members) {
         if matches!(node.boot, Boot::Image { .. }) {
             cluster.hold_input(place);
-            errand(config, &mut cluster, place, name, &neighbors);
+            let fork = node.fork && plan.restore.is_none();
+            errand(config, &mut cluster, (place, name, fork), &neighbors);
         }
     }
     if members.iter().any(|(_, node)| node.disks.iter().any(|disk| disk.mode == DiskMode::Writable)) {
@@ -73,7 +80,9 @@ pub(super) fn build(config: &Config, manner: &Manner, surroundings: &Surrounding
     if let Some(every) = manner.lockstep {
         let mut oracle = Boots::new(config, EngineKind::Interp, surroundings);
         for (place, (_, node)) in places().zip(&members) {
-            cluster.set_shadow(place, oracle.boot(place, node)?, every);
+            let restored = plan.restore.is_some();
+            let shadow = if restored { oracle.bare(place, node)? } else { oracle.boot(place, node)? };
+            cluster.set_shadow(place, shadow, every);
         }
     }
     Ok(Built { cluster, kind, note })
@@ -115,17 +124,29 @@ fn crash(config: &Config, name: &str) -> Option<Ps> {
 }
 
 /// Gives a Linux node who it is, where it is one of several, and its command, where it has one.
-fn errand(config: &Config, cluster: &mut Cluster, place: NodeId, name: &str, neighbors: &[Neighbor]) {
+fn errand(
+    config: &Config,
+    cluster: &mut Cluster,
+    (place, name, fork): (NodeId, &str, bool),
+    neighbors: &[Neighbor],
+) {
+    let command = command(config, name);
+    let identity = (config.node_count() > 1).then(|| identity(config, place, name, neighbors));
+    if fork {
+        cluster.set_errand_of_fork(place, identity, command);
+    } else {
+        cluster.set_errand(place, identity, command);
+    }
+}
+
+/// The command of the node called `name`, where it has one.
+pub(super) fn command(config: &Config, name: &str) -> Option<Command> {
     let here = match &config.run.on {
         On::All => true,
         On::Node(node) => node == name,
     };
     let argv = &config.run.command;
-    let command = (here && !argv.is_empty()).then(|| Command { argv: argv.clone(), ..Command::default() });
-    let identity = (config.node_count() > 1).then(|| identity(config, place, name, neighbors));
-    if command.is_some() || identity.is_some() {
-        cluster.set_errand(place, identity, command);
-    }
+    (here && !argv.is_empty()).then(|| Command { argv: argv.clone(), ..Command::default() })
 }
 
 /// Who a node is, from the cluster's seed and its place.

@@ -7,6 +7,7 @@ mod figures;
 mod files;
 mod host;
 mod report;
+mod snapshot;
 mod surroundings;
 mod terminal;
 mod trace_file;
@@ -17,6 +18,7 @@ use cluster::run::{Cluster, End};
 pub(crate) use debugger::Onlookers;
 use machine::node::Halt;
 pub(crate) use report::Report;
+pub(crate) use snapshot::{Plan, Planned, failure as snapshot_failure};
 use std::time::Instant;
 use surroundings::Surroundings;
 pub(crate) use surroundings::recorded_config;
@@ -41,7 +43,7 @@ pub(crate) struct Manner {
 /// Runs a configuration to its end and reports.
 ///
 /// Errors: whatever keeps it from running; how it ended is in the exit code.
-pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
+pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit, Failure> {
     let command = !config.run.command.is_empty();
     let image = config.groups.iter().all(|group| matches!(group.node.boot, Boot::Image { .. }));
     if command && !image {
@@ -53,18 +55,24 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
     }
     let started = Instant::now();
     let surroundings = Surroundings::new(config, manner.lockstep.is_some())?;
-    let built = build::build(config, manner, &surroundings)?;
+    let built = build::build(config, manner, plan, &surroundings)?;
     if let Some(note) = &built.note {
         eprintln!("note: {note}");
     }
     let mut cluster = built.cluster;
+    let what = match &plan.restore {
+        Some(snapshot) => snapshot.manifest().what.clone(),
+        None => config.first().boot.describe(built.kind),
+    };
+    let mut recorder = snapshot::Recorder::new(config, &what, &mut cluster, plan)?;
     let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
     let onlooking = debugger::attach(&mut cluster, &mut host, config, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
-    let end = cluster.run(&mut surroundings.outside.host(&mut host));
+    let end = recorder.run(&mut cluster, &mut surroundings.outside.host(&mut host));
     let wall_s = run_started.elapsed().as_secs_f64();
     let cpu_s = cpu_seconds() - cpu_before;
+    let end = end.inspect_err(|_| host.finish(false, &[]))?;
     let exit = exit_of(&end, command);
     let by_command = matches!(end, End::Job(_) | End::Left(_));
     let nodes = cluster.nodes();
@@ -76,7 +84,9 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
     let instructions = nodes.iter().map(|node| node.telemetry.instructions).sum();
     let conclusion = surroundings.conclude(virtual_ns, instructions, digest, &end);
     let report = Report {
-        what: config.first().boot.describe(built.kind),
+        what: what.clone(),
+        snapshots: recorder.written(),
+        restored_ns: plan.restore.as_ref().map(|snapshot| snapshot.manifest().virtual_ns),
         replay: conclusion.again(config),
         exit,
         end,
@@ -105,6 +115,8 @@ pub(crate) fn run(config: &Config, manner: &Manner) -> Result<Exit, Failure> {
 /// The exit code of an end; a machine that ends under a command has failed, however it ended.
 fn exit_of(end: &End, command: bool) -> Exit {
     match *end {
+        // A mark is where a run goes on.
+        End::Reached(_) => Exit::Ok,
         End::Halted(_) if command => Exit::GuestFailed,
         End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) => Exit::Ok,
         End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::JobLost(_) => Exit::GuestFailed,

@@ -4,6 +4,7 @@ use super::Manner;
 use super::figures::{
     grouped, hardware_text, hart_text, network_json, network_text, nodes_json, nodes_text, seconds,
 };
+use super::snapshot::Written;
 use crate::exit::Exit;
 use cluster::run::End;
 use cluster::summary::{NetworkSummary, NodeSummary};
@@ -19,6 +20,10 @@ pub(crate) struct Report {
     pub(crate) what: String,
     /// The command that runs it again.
     pub(crate) replay: String,
+    /// The virtual instant of the snapshot from which it went on.
+    pub(crate) restored_ns: Option<u64>,
+    /// Snapshots made on the way.
+    pub(crate) snapshots: Vec<Written>,
     /// The exit code.
     pub(crate) exit: Exit,
     /// How it ended.
@@ -71,6 +76,7 @@ impl Report {
     /// A word for the end, for programs.
     fn word(&self) -> &'static str {
         match self.end {
+            End::Reached(_) => "reached",
             End::Halted(Halt::PowerOff) => "poweroff",
             End::Halted(Halt::Reboot) => "reboot",
             End::Halted(Halt::Failed(_)) => "failed",
@@ -134,6 +140,12 @@ impl Report {
         );
         line("executed", format!("{} instructions, {:.1} MIPS", grouped(self.instructions()), self.mips()));
         self.network.iter().flat_map(network_text).for_each(|(name, text)| line(name, text));
+        if let Some(ns) = self.restored_ns {
+            line("restored", format!("at {}", seconds(ns)));
+        }
+        for written in &self.snapshots {
+            line("snapshot", written.text());
+        }
         line("digest", self.digest.clone());
         if let Some(tape) = &self.tape {
             line("tape", tape.clone());
@@ -177,6 +189,8 @@ impl Report {
             "tape": self.tape,
             "replay": self.replay,
             "backtrace": self.backtrace.as_ref().map(|text| text.lines().collect::<Vec<_>>()),
+            "restored_ns": self.restored_ns,
+            "snapshots": self.snapshots.iter().map(Written::json).collect::<Vec<_>>(),
             "culprit": self.culprit,
             "epoch_ns": self.epoch_ns,
             "network": self.network.as_ref().map(network_json),

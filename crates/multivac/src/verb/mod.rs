@@ -6,6 +6,7 @@ pub(crate) mod help;
 pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod schedule;
+pub(crate) mod snapshot;
 pub(crate) mod symbols;
 pub(crate) mod topology;
 pub(crate) mod tour;
@@ -26,6 +27,8 @@ pub(crate) enum Verb {
     Traffic(traffic::Args),
     /// Simulate scheduling policies on a workload: Gantt chart and metrics.
     Schedule(schedule::Args),
+    /// What a snapshot is of, and whether it is whole.
+    Snapshot(snapshot::Args),
     /// Make, list and remove guest images.
     Image(image::Args),
     /// The symbols of a program or kernel, as lines or as an ELF for debuggers.
@@ -49,6 +52,7 @@ impl Verb {
             Verb::Topology(args) => args.run(),
             Verb::Traffic(args) => args.run(),
             Verb::Schedule(args) => args.run(),
+            Verb::Snapshot(args) => args.run(),
             Verb::Image(args) => args.run(),
             Verb::Symbols(args) => args.run(),
             Verb::Doctor(args) => args.run(),

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Boot, Config, Elf, EngineKind, Entry, Kernel, Mmu, Node, Timing, units};
 use crate::exit::{Exit, Failure};
-use crate::session::{self, Manner};
+use crate::session::{self, Manner, Plan, Planned};
 use std::path::{Path, PathBuf};
 
 /// A configuration and its name.
@@ -67,6 +67,17 @@ pub(crate) struct Args {
     /// Replay a recorded run: its configuration, and what came from outside at the same virtual instants.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
+    /// Make a snapshot of the run in directory DIR: WHEN is a virtual time (`2s`), `ready` (the guests can take their
+    /// command) or `exit`; may be repeated.
+    #[arg(long = "snapshot-at", value_name = "WHEN=DIR", conflicts_with_all = ["record", "replay"])]
+    snapshots: Vec<Planned>,
+    /// Go on from a snapshot; engine, threads, limits and, if it was made before it started, the command may be
+    /// others than they were.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "config", "image", "kernel", "initrd", "append", "bios", "disks", "shares", "elf", "entry", "signature",
+        "harts", "memory", "timing", "mmu", "nodes", "topology", "seed", "sets", "record", "replay",
+    ])]
+    restore: Option<PathBuf>,
     /// Change a key of the configuration, as in `node.harts=2`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -147,7 +158,7 @@ fn memory(text: &str) -> Result<u64, String> {
 
 impl Args {
     /// Carries the verb out.
-    pub(crate) fn run(self) -> Result<Exit, Failure> {
+    pub(crate) fn run(mut self) -> Result<Exit, Failure> {
         let tone = crate::diag::tone();
         let manner = Manner {
             json: self.json,
@@ -157,8 +168,13 @@ impl Args {
             onlookers: self.onlookers(),
             threads: self.threads.map(usize::from),
         };
-        let config = self.resolve()?;
-        session::run(&config, &manner)
+        let mut plan = Plan { snapshots: std::mem::take(&mut self.snapshots), restore: None };
+        let base = match &self.restore {
+            Some(dir) => plan.restoring(dir)?,
+            None => self.base()?,
+        };
+        let config = self.resolve(base)?;
+        session::run(&config, &manner, &plan)
     }
 
     fn onlookers(&self) -> session::Onlookers {
@@ -169,9 +185,8 @@ impl Args {
         }
     }
 
-    /// The configuration that file, flags and `--set` come to; flags go over the file, `--set` over both.
-    fn resolve(self) -> Result<Config, Failure> {
-        let mut config = self.base()?;
+    /// What `base`, flags and `--set` come to; flags go over the file, `--set` over both.
+    fn resolve(self, mut config: Config) -> Result<Config, Failure> {
         let Args { boot, node, cluster, .. } = self;
         boot.apply(&mut config)?;
         cluster.apply(&mut config)?;

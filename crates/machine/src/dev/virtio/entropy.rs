@@ -23,6 +23,11 @@ impl Entropy {
     pub fn new(random: Random) -> Entropy {
         Entropy { random }
     }
+
+    /// Goes on with the numbers of another generator.
+    pub fn reseed(&mut self, random: Random) {
+        self.random = random;
+    }
 }
 
 impl Virtio for Entropy {
