@@ -31,6 +31,7 @@ impl Cluster {
         config: &str,
         disks: &[PathBuf],
     ) -> Result<Manifest, SnapshotError> {
+        let virtual_ns = self.virtual_ns();
         let mut sections = vec![(RUN.to_owned(), VERSION, saved(&self.course))];
         if let Some(interconnect) = &self.course.interconnect {
             if !interconnect.has_journal() {
@@ -43,7 +44,7 @@ impl Cluster {
         let around = stations.iter().map(|station| (section(&station.name), VERSION, saved(&**station)));
         sections.extend(around);
         let nodes = stations.iter().map(|station| (station.name.clone(), &station.node)).collect();
-        let draft = Draft { what, virtual_ns: self.virtual_ns(), config, disks, nodes, sections };
+        let draft = Draft { what, virtual_ns, config, disks, nodes, sections };
         snapshot::write(dir, &draft)
     }
 
