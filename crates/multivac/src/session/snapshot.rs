@@ -56,8 +56,10 @@ impl Plan {
         let snapshot = Snapshot::open(dir).map_err(|error| failure(&error))?;
         let text = snapshot.config().map_err(|error| failure(&error))?;
         let mut config = Config::parse(&dir.join("config.toml"), &text)?;
-        // A tape begins where its run does.
+        // A tape begins where its run does, and the limits were that run's.
         config.run.tape = Tape::Off;
+        config.run.max_time_ns = None;
+        config.run.max_instructions = None;
         self.restore = Some(snapshot);
         Ok(config)
     }
