@@ -26,6 +26,8 @@ fn hardware(place: NodeId, translate: bool) -> Hardware {
         timing: None,
         seed: u64::from(place.0) + 7,
         translate,
+        code_cache_bytes: 4 << 20,
+        perf_map: false,
     }
 }
 

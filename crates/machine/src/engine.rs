@@ -60,6 +60,6 @@ pub trait Engine: Send {
 
 /// What an engine had cached of a node that was frozen.
 pub trait SealedEngine: Send + Sync {
-    /// An engine for a node that goes on where the frozen one stood.
-    fn engine(self: Arc<Self>) -> Box<dyn Engine>;
+    /// An engine for a node that goes on where the frozen one stood; `None` where the host refuses it.
+    fn engine(self: Arc<Self>) -> Option<Box<dyn Engine>>;
 }

@@ -4,17 +4,33 @@
 //! writes through the other mapping.
 
 use memmap2::{MmapOptions, MmapRaw};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 use std::fs::File;
 use std::io;
 
 /// A region of code that grows until it is cleared.
 pub(crate) struct CodeMemory {
+    file: File,
     writable: MmapRaw,
     executable: memmap2::Mmap,
     used: usize,
     /// Bytes of code at most; the link slots come after.
     capacity: usize,
 }
+
+/// Code that is not written to any more, and runs wherever it is mapped.
+pub(crate) struct SealedCode {
+    file: File,
+    /// Bytes from the start of the file, a multiple of [`PAGE`].
+    bytes: usize,
+    capacity: usize,
+    length: usize,
+    /// Where it ran, and where addresses in what was kept of it point.
+    origin: usize,
+}
+
+/// The host's page size, or a multiple of it.
+const PAGE: usize = 1 << 16;
 
 /// Blocks begin at multiples of this.
 const ALIGN: usize = 16;
@@ -33,7 +49,38 @@ impl CodeMemory {
         // SAFETY: the file is anonymous and private to this value, so that nobody truncates or changes it
         // behind the mapping; it is written only through `writable`, never while its code runs.
         let executable = unsafe { MmapOptions::new().len(bytes).map_exec(&file)? };
-        Ok(CodeMemory { writable, executable, used: 0, capacity })
+        Ok(CodeMemory { file, writable, executable, used: 0, capacity })
+    }
+
+    /// Gives up writing.
+    pub(crate) fn seal(self) -> SealedCode {
+        let CodeMemory { file, executable, used, capacity, .. } = self;
+        let bytes = used.next_multiple_of(PAGE).min(capacity);
+        SealedCode { file, bytes, capacity, length: executable.len(), origin: executable.as_ptr() as usize }
+    }
+
+    /// A region like the one that `base` was, which begins with its code, shared, and goes on with code of its own.
+    /// Its link slots are for the caller to fill.
+    ///
+    /// Errors: the host's, when it refuses executable memory.
+    #[allow(unsafe_code, reason = "maps one file over the beginning of another")]
+    pub(crate) fn on(base: &SealedCode) -> io::Result<CodeMemory> {
+        let slots = (base.length - base.capacity) / size_of::<u64>();
+        let mut memory = CodeMemory::new(base.capacity, slots)?;
+        let start = memory.executable.as_ptr().cast_mut().cast();
+        let (prot, flags) = (ProtFlags::READ | ProtFlags::EXEC, MapFlags::SHARED | MapFlags::FIXED);
+        if base.bytes > 0 {
+            // SAFETY: the range is the beginning of this value's own executable mapping, of which nothing is in use
+            // yet, and stays mapped as long as that; the file behind it is as long and is not written to any more.
+            unsafe { mmap(start, base.bytes, prot, flags, &base.file, 0)? };
+        }
+        memory.used = base.bytes;
+        Ok(memory)
+    }
+
+    /// What added to an address in `base` gives the same place here.
+    pub(crate) fn offset_from(&self, base: &SealedCode) -> u64 {
+        (self.executable.as_ptr() as u64).wrapping_sub(base.origin as u64)
     }
 
     /// Bytes in use.

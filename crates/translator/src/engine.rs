@@ -1,17 +1,18 @@
 //! The dispatcher: which code runs next, and what happens between runs of translated code.
 
 use crate::block;
-use crate::cache::CodeMemory;
+use crate::cache::{CodeMemory, SealedCode};
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
 use crate::explain;
 use crate::perf::PerfMap;
 use crate::space::Space;
-use crate::store::{Block, Store};
+use crate::store::{Base, Block, Store};
 use machine::core::Core;
-use machine::engine::{Engine, Exit};
+use machine::engine::{Engine, Exit, SealedEngine};
 use machine::interp::{Context, Interpreter};
-use machine::ram::RAM_BASE;
+use machine::ram::{RAM_BASE, Ram};
+use std::sync::Arc;
 
 /// Counters of how often places were interpreted; direct-mapped.
 const HEAT_ENTRIES: usize = 1 << 12;
@@ -99,6 +100,7 @@ pub(crate) struct Parts {
     kept: usize,
     heat: Box<[u8; HEAT_ENTRIES]>,
     threshold: u8,
+    options: Options,
     perf_map: Option<PerfMap>,
 }
 
@@ -148,6 +150,7 @@ impl Translator {
             trampoline,
             heat: Box::new([0; HEAT_ENTRIES]),
             threshold: options.threshold,
+            options,
             perf_map,
         };
         let spaces = (0..harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
@@ -228,12 +231,68 @@ impl Engine for Translator {
         Some(explain::block(block, self.parts.code.bytes(block.entry, block.bytes)))
     }
 
+    fn seal(&mut self, ram: &mut Ram) -> Option<Arc<dyn SealedEngine>> {
+        let options = self.parts.options;
+        let fresh = Translator::new(self.spaces.len(), Options { perf_map: false, ..options }).ok()?;
+        let mut parts = std::mem::replace(self, fresh).parts;
+        let stale = parts.interpreter.take_removed().into_iter().chain(ram.take_stale_code());
+        stale.for_each(|page| _ = parts.store.remove_page(u64::from(page), &mut parts.code));
+        let Parts { store, code, trampoline, .. } = *parts;
+        let harts = self.spaces.len();
+        Some(Arc::new(Sealed {
+            store: Arc::new(store.into_base()?),
+            code: code.seal(),
+            trampoline,
+            harts,
+            options,
+        }))
+    }
+
     fn forget(&mut self) {
         self.parts.interpreter.forget();
         self.parts.clear();
         for spaces in &mut self.spaces {
             *spaces = Spaces { all: vec![Space::new()], current: 0, uses: 0 };
         }
+    }
+}
+
+/// What a translator had made of a node that was frozen.
+struct Sealed {
+    store: Arc<Base>,
+    code: SealedCode,
+    trampoline: Trampoline,
+    harts: usize,
+    options: Options,
+}
+
+impl Sealed {
+    /// A translator that goes on with it.
+    fn translator(&self) -> std::io::Result<Translator> {
+        let mut code = CodeMemory::on(&self.code)?;
+        let offset = code.offset_from(&self.code);
+        let store = Store::on(&self.store, offset, &mut code);
+        let parts = Parts {
+            interpreter: Interpreter::under_translator(self.harts),
+            store,
+            counters: Counters::default(),
+            kept: code.used(),
+            code,
+            trampoline: self.trampoline.moved(offset),
+            heat: Box::new([0; HEAT_ENTRIES]),
+            threshold: self.options.threshold,
+            options: self.options,
+            perf_map: None,
+        };
+        let spaces =
+            (0..self.harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
+        Ok(Translator { parts: Box::new(parts), spaces })
+    }
+}
+
+impl SealedEngine for Sealed {
+    fn engine(self: Arc<Self>) -> Option<Box<dyn Engine>> {
+        self.translator().ok().map(|engine| Box::new(engine) as Box<dyn Engine>)
     }
 }
 
@@ -351,7 +410,7 @@ impl Parts {
 
     /// Clears the code cache.
     fn clear(&mut self) {
-        self.store.clear();
+        self.store.clear(&mut self.code);
         self.code.truncate(self.kept);
     }
 }

@@ -7,8 +7,9 @@
 
 use crate::cache::CodeMemory;
 use isa::Inst;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 /// An instruction that translated code may hand to the interpreter.
 #[derive(Clone, Copy)]
@@ -68,6 +69,59 @@ impl Hasher for Mixer {
     }
 }
 
+/// What a store of a frozen node held, shared by the stores of those forked from it.
+///
+/// Its blocks, sites and slots have the first numbers in those.
+pub(crate) struct Base {
+    by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
+    by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
+    blocks: Vec<Block>,
+    sites: Vec<Site>,
+    stubs: Vec<Stub>,
+    /// The block to which each slot is linked; [`UNLINKED`] where it is not.
+    links: Vec<u32>,
+    slots_max: usize,
+    sites_max: usize,
+}
+
+const UNLINKED: u32 = u32::MAX;
+
+/// How a store stands on its base.
+struct Footing {
+    base: Arc<Base>,
+    /// What added to an address in the base's code gives the one where it is mapped here.
+    offset: u64,
+    /// Pages whose blocks were removed here.
+    removed: HashSet<u64>,
+    /// Slots that were linked to the base's blocks here.
+    incoming: HashMap<usize, Vec<u32>>,
+}
+
+impl Footing {
+    fn find(&self, offset: u64, va: u64) -> Option<usize> {
+        let id = *self.base.by_place.get(&(offset, va))?;
+        (!self.removed.contains(&(offset >> 12))).then_some(id)
+    }
+
+    /// Where slot `slot` of the base leads unless it is linked.
+    fn stub(&self, slot: usize) -> u64 {
+        self.base.stubs[slot].address.wrapping_add(self.offset)
+    }
+
+    /// Makes the base's slots lead where they did when it was frozen, but for blocks that were removed since.
+    fn fill(&self, code: &mut CodeMemory) {
+        for (slot, link) in (0..).zip(&self.base.links) {
+            let block = self.base.blocks.get(*link as usize);
+            let linked = block.filter(|block| !self.removed.contains(&(block.offset >> 12)));
+            let address = match linked {
+                Some(block) => block.entry.wrapping_add(self.offset),
+                None => self.stub(slot as usize),
+            };
+            code.set_slot(slot, address);
+        }
+    }
+}
+
 /// Blocks, links and sites.
 pub(crate) struct Store {
     by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
@@ -80,6 +134,9 @@ pub(crate) struct Store {
     generation: u64,
     slots_max: usize,
     sites_max: usize,
+    footing: Option<Footing>,
+    /// How many blocks, sites and slots the base has.
+    below: (usize, usize, usize),
 }
 
 /// A block found lately.
@@ -119,7 +176,33 @@ impl Store {
             generation: 1,
             slots_max,
             sites_max,
+            footing: None,
+            below: (0, 0, 0),
         }
+    }
+
+    /// A store for a fork of a node, on what the frozen one's held; `code` begins with the base's code, `offset` further
+    /// than it was.
+    pub(crate) fn on(base: &Arc<Base>, offset: u64, code: &mut CodeMemory) -> Store {
+        let below = (base.blocks.len(), base.sites.len(), base.stubs.len());
+        let (base, removed, incoming) = (Arc::clone(base), HashSet::new(), HashMap::new());
+        let store = Store::new(base.slots_max, base.sites_max);
+        let footing = Footing { base, offset, removed, incoming };
+        footing.fill(code);
+        Store { footing: Some(footing), below, ..store }
+    }
+
+    /// What it holds, to be shared; `None` where it stands on a base already.
+    pub(crate) fn into_base(self) -> Option<Base> {
+        if self.footing.is_some() {
+            return None;
+        }
+        let Store { by_place, by_page, blocks, sites, stubs, slots_max, sites_max, .. } = self;
+        let mut links = vec![UNLINKED; stubs.len()];
+        for (id, block) in (0..).zip(&blocks) {
+            block.incoming.iter().for_each(|slot| links[*slot as usize] = id);
+        }
+        Some(Base { by_place, by_page, blocks, sites, stubs, links, slots_max, sites_max })
     }
 
     /// Advances whenever a block disappears.
@@ -129,51 +212,84 @@ impl Store {
 
     /// Whether a block of any size can still be added.
     pub(crate) fn has_room(&self) -> bool {
-        self.stubs.len() + 4 * crate::block::BLOCK_MAX <= self.slots_max
-            && self.sites.len() + 2 * crate::block::BLOCK_MAX <= self.sites_max
+        self.below.2 + self.stubs.len() + 4 * crate::block::BLOCK_MAX <= self.slots_max
+            && self.below.1 + self.sites.len() + 2 * crate::block::BLOCK_MAX <= self.sites_max
     }
 
     /// Number that the next slot will have.
     pub(crate) fn next_slot(&self) -> u32 {
-        self.stubs.len() as u32
+        (self.below.2 + self.stubs.len()) as u32
     }
 
     /// Number that the next block will have.
     pub(crate) fn next_id(&self) -> u32 {
-        self.blocks.len() as u32
+        (self.below.0 + self.blocks.len()) as u32
     }
 
     /// Where the guest goes on behind slot `slot`.
     pub(crate) fn target(&self, slot: u32) -> u64 {
-        self.stubs[slot as usize].target
+        match (slot as usize).checked_sub(self.below.2) {
+            Some(own) => self.stubs[own].target,
+            None => self.base().stubs[slot as usize].target,
+        }
     }
 
     /// Number that the next site will have.
     pub(crate) fn next_site(&self) -> u32 {
-        self.sites.len() as u32
+        (self.below.1 + self.sites.len()) as u32
     }
 
     /// The site `number`.
     pub(crate) fn site(&self, number: u32) -> Site {
-        self.sites[number as usize]
+        match (number as usize).checked_sub(self.below.1) {
+            Some(own) => self.sites[own],
+            None => self.base().sites[number as usize],
+        }
+    }
+
+    /// The base; asked for only for numbers below its own.
+    fn base(&self) -> &Base {
+        self.footing
+            .as_ref()
+            .map_or_else(|| unreachable!("only a base has such numbers"), |footing| &footing.base)
+    }
+
+    /// Where the code of block `id` is.
+    fn entry(&self, id: usize) -> u64 {
+        match (id.checked_sub(self.below.0), &self.footing) {
+            (None, Some(footing)) => footing.base.blocks[id].entry.wrapping_add(footing.offset),
+            _ => self.block(id).entry,
+        }
+    }
+
+    /// Where slot `slot` leads unless it is linked.
+    fn stub(&self, slot: u32) -> u64 {
+        match ((slot as usize).checked_sub(self.below.2), &self.footing) {
+            (None, Some(footing)) => footing.stub(slot as usize),
+            (own, _) => self.stubs[own.unwrap_or(0)].address,
+        }
     }
 
     /// The block at (byte offset in memory, virtual address): its number and the address of its code.
     pub(crate) fn find(&mut self, offset: u64, va: u64) -> Option<(usize, u64)> {
-        let recent = &mut self.recent[recent_index(va)];
+        let recent = &self.recent[recent_index(va)];
         let page = (offset >> 12) as u32;
         if recent.va == va && recent.page == page {
             return Some((recent.id as usize, recent.entry));
         }
-        let id = *self.by_place.get(&(offset, va))?;
-        let entry = self.blocks[id].entry;
-        *recent = Recent { va, page, id: id as u32, entry };
+        let below = || self.footing.as_ref().and_then(|footing| footing.find(offset, va));
+        let id = self.by_place.get(&(offset, va)).copied().or_else(below)?;
+        let entry = self.entry(id);
+        self.recent[recent_index(va)] = Recent { va, page, id: id as u32, entry };
         Some((id, entry))
     }
 
     /// The block `id`.
     pub(crate) fn block(&self, id: usize) -> &Block {
-        &self.blocks[id]
+        match id.checked_sub(self.below.0) {
+            Some(own) => &self.blocks[own],
+            None => &self.base().blocks[id],
+        }
     }
 
     /// The latest block with an instruction at virtual address `va`.
@@ -189,7 +305,7 @@ impl Store {
         stubs: &[Stub],
         code: &mut CodeMemory,
     ) -> usize {
-        let id = self.blocks.len();
+        let id = self.below.0 + self.blocks.len();
         self.sites.extend_from_slice(sites);
         for &stub in stubs {
             code.set_slot(self.next_slot(), stub.address);
@@ -203,34 +319,58 @@ impl Store {
 
     /// Links slot `slot` to block `id`.
     pub(crate) fn link(&mut self, slot: u32, id: usize, code: &mut CodeMemory) {
-        let block = &mut self.blocks[id];
-        code.set_slot(slot, block.entry);
-        block.incoming.push(slot);
+        code.set_slot(slot, self.entry(id));
+        match (id.checked_sub(self.below.0), &mut self.footing) {
+            (None, Some(footing)) => footing.incoming.entry(id).or_default().push(slot),
+            (own, _) => self.blocks[own.unwrap_or(0)].incoming.push(slot),
+        }
     }
 
     /// Removes the blocks of a page (index from the start of memory); how many there were.
     pub(crate) fn remove_page(&mut self, page: u64, code: &mut CodeMemory) -> usize {
-        let Some(ids) = self.by_page.remove(&page) else { return 0 };
+        let own = self.by_page.remove(&page).unwrap_or_default();
+        let fresh = self.footing.as_mut().is_some_and(|footing| footing.removed.insert(page));
+        let base = self.footing.as_ref().map(|footing| Arc::clone(&footing.base)).filter(|_| fresh);
+        let below = base.as_ref().and_then(|base| base.by_page.get(&page)).map_or(&[][..], Vec::as_slice);
+        let count = own.len() + below.len();
+        if count == 0 {
+            return 0;
+        }
         self.generation += 1;
-        for &id in &ids {
-            let block = &mut self.blocks[id];
+        for id in own {
+            let block = &mut self.blocks[id - self.below.0];
             self.by_place.remove(&(block.offset, block.va));
             self.recent[recent_index(block.va)] = NONE_RECENT;
             for slot in std::mem::take(&mut block.incoming) {
-                code.set_slot(slot, self.stubs[slot as usize].address);
+                code.set_slot(slot, self.stub(slot));
             }
         }
-        ids.len()
+        for id in below {
+            let block = self.block(*id);
+            let (index, mut incoming) = (recent_index(block.va), block.incoming.clone());
+            self.recent[index] = NONE_RECENT;
+            incoming.extend(
+                self.footing.as_mut().and_then(|footing| footing.incoming.remove(id)).unwrap_or_default(),
+            );
+            for slot in incoming {
+                code.set_slot(slot, self.stub(slot));
+            }
+        }
+        count
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything but the base.
+    pub(crate) fn clear(&mut self, code: &mut CodeMemory) {
         self.by_place.clear();
         self.by_page.clear();
         self.recent.fill(NONE_RECENT);
         self.blocks.clear();
         self.sites.clear();
         self.stubs.clear();
+        if let Some(footing) = &mut self.footing {
+            footing.incoming.clear();
+            footing.fill(code);
+        }
         self.generation += 1;
     }
 }

@@ -73,7 +73,7 @@ impl Node {
 impl Template {
     /// An engine with the frozen one's translations, where there are some to share; for [`Template::begin`].
     pub fn engine(&self) -> Option<Box<dyn Engine>> {
-        self.engine.as_ref().map(|sealed| Arc::clone(sealed).engine())
+        Arc::clone(self.engine.as_ref()?).engine()
     }
 
     /// Makes `node`, which has the same shape and devices and has not run, go on where the frozen node stood. Its

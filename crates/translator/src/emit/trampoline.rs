@@ -50,6 +50,18 @@ pub(crate) struct Trampoline {
 }
 
 impl Trampoline {
+    /// The same pieces in a mapping `offset` further.
+    pub(crate) fn moved(self, offset: u64) -> Trampoline {
+        let moved = |address: usize| address.wrapping_add(offset as usize);
+        Trampoline {
+            enter: moved(self.enter),
+            exit: moved(self.exit),
+            short: moved(self.short),
+            lookup: moved(self.lookup),
+            fallback: moved(self.fallback),
+        }
+    }
+
     /// Emits the shared code at the start of `code`.
     pub(crate) fn emit(code: &mut CodeMemory) -> Option<Trampoline> {
         let base = code.next_address();
