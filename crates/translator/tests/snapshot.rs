@@ -213,6 +213,13 @@ fn a_node_restored_anywhere_ends_as_the_one_never_stopped() {
 #[test]
 fn forked_nodes_end_as_the_one_they_were_forked_from() {
     let free = Limits { instructions: u64::MAX, cycle: END_CYCLE };
+    let translated = |node: &Node| {
+        node.engine_counters()
+            .iter()
+            .find(|(name, _)| *name == "translated_blocks")
+            .map_or(0, |(_, count)| *count)
+    };
+    let (mut blocks_of_wholes, mut blocks_of_forks) = (0, 0);
     for seed in 200..230u64 {
         let random = &mut Random(seed);
         let program = program(random);
@@ -230,9 +237,15 @@ fn forked_nodes_end_as_the_one_they_were_forked_from() {
             template.begin(&mut fork).unwrap();
             assert_eq!(fork.run(free), end, "seed {seed}");
             assert!(state(&mut fork) == whole_state, "seed {seed}, {kind:?}");
+            blocks_of_forks += translated(&fork);
         }
+        blocks_of_wholes += 2 * translated(&whole);
         assert!(template.begin(&mut bare(Kind::Interp, harts + 1, None)).is_err(), "another shape");
     }
+    assert!(
+        blocks_of_forks * 2 < blocks_of_wholes,
+        "{blocks_of_forks} blocks translated again of {blocks_of_wholes}"
+    );
 }
 
 #[test]
