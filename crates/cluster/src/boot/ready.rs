@@ -41,7 +41,7 @@ fn run(node: &mut Node, console: &mut Console) -> Result<(), String> {
             Pause::Time => {}
             Pause::Asleep => return Err("all its harts sleep and nothing is due".to_owned()),
             Pause::Halted(halt) => return Err(format!("it ended: {halt:?}")),
-            Pause::Instructions => return Err("it stopped".to_owned()),
+            Pause::Instructions | Pause::Stopped(_) => return Err("it stopped".to_owned()),
         }
     }
     Err(format!("it took longer than {} s of virtual time", BOOT_NS_MAX / 1_000_000_000))

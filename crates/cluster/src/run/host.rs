@@ -55,7 +55,9 @@ impl End {
     /// Whether somebody will want to know what went wrong.
     pub fn is_failure(&self) -> bool {
         match self {
-            End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) | End::Left(_) => false,
+            End::Reached(_) | End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) | End::Left(_) => {
+                false
+            }
             End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::Diverged => true,
             End::Time | End::Instructions | End::JobLost(_) => true,
             End::Job(ended) => ended.exit_status() != 0,
