@@ -314,6 +314,8 @@ impl Spaces {
         space
     }
 
+    #[cold]
+    #[inline(never)]
     fn replace(&mut self, context: Context) -> usize {
         if self.all.len() < SPACES {
             self.all.push(Space::new());
@@ -374,6 +376,8 @@ impl Parts {
     }
 
     /// Translates the block at byte `offset` of memory, virtual address `va`.
+    #[cold]
+    #[inline(never)]
     fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<(usize, u64)> {
         let insts = block::scan(&core.bus.ram, offset);
         if insts.is_empty() {

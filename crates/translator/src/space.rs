@@ -74,6 +74,8 @@ pub(crate) struct Space {
 }
 
 impl Space {
+    /// A space that serves no context yet. (Not inlined: it is big, and is first made on the stack.)
+    #[inline(never)]
     pub(crate) fn new() -> Box<Space> {
         Box::new(Space {
             run: std::ptr::null_mut(),
@@ -119,11 +121,12 @@ impl Space {
     }
 
     #[cold]
+    #[inline(never)]
     fn drop_changed(&mut self, ram: &Ram) {
         let seen = std::mem::replace(&mut self.seen, ram.changes());
         let Some(changes) = ram.changes_since(seen) else {
-            self.read = [NO_PAGE; TLB_ENTRIES];
-            self.write = [NO_PAGE; TLB_ENTRIES];
+            self.read.fill(NO_PAGE);
+            self.write.fill(NO_PAGE);
             return self.clear_jumps();
         };
         for change in changes {
@@ -165,10 +168,11 @@ impl Space {
         }
     }
 
+    #[inline(never)]
     fn clear_jumps(&mut self) {
         if self.jump_pages != [[0; 8]; 2] {
             self.jump_pages = [[0; 8]; 2];
-            self.jumps = [NO_BLOCK; JUMP_ENTRIES];
+            self.jumps.fill(NO_BLOCK);
         }
     }
 
@@ -181,8 +185,8 @@ impl Space {
         let ready = dirty(hart.csr.mstatus) && (!hart.virt || dirty(hart.csr.vsstatus)) && hart.frm < 4;
         self.float_ready = u8::from(ready);
         self.frm = hart.frm;
-        // RNE, RTZ, RDN, RUP in the host's coding.
-        let rounding = [0u32, 3, 1, 2][usize::from(hart.frm & 3)];
+        // RNE, RTZ, RDN, RUP in the host's coding, two bits each.
+        let rounding = 0b10_01_11_00u32 >> (2 * (hart.frm & 3)) & 3;
         self.guest_mxcsr = MXCSR_DEFAULT | rounding << 13;
     }
 
