@@ -300,23 +300,55 @@ impl Interconnect {
         }
     }
 
+    /// The time of a flit on a link.
+    ///
+    /// Units: picoseconds.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub(crate) fn cycle_ps(&self) -> f64 {
+        self.wiring.clock.instant(1_000_000).0 as f64 / 1e6
+    }
+
+    /// What each link has carried so far, in the order of rails and links.
+    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+    pub(crate) fn loads(&self) -> Vec<LinkLoad> {
+        let topology = &self.wiring.topology;
+        let own =
+            |node: &NodeId, router| !topology.nodes_are_leaves() && topology.attachment(*node).0 == router;
+        let mut names: BTreeMap<u32, String> = BTreeMap::new();
+        let mut end = |router: fabric::RouterId| -> String {
+            let name = || {
+                let mut nodes = (0..topology.nodes()).map(|n| NodeId(u32::try_from(n).unwrap_or(0)));
+                nodes
+                    .find(|node| own(node, router))
+                    .map_or_else(|| router.to_string(), |node| node.to_string())
+            };
+            names.entry(router.0).or_insert_with(name).clone()
+        };
+        let mut loads = Vec::new();
+        for (number, rail) in self.rails.iter().enumerate() {
+            let now = rail.network.now().0.max(1);
+            for (index, flits) in rail.network.link_flits().into_iter().enumerate() {
+                let link = topology.links()[index / 2];
+                let (from, to) = if index % 2 == 0 { (link.a.0, link.b.0) } else { (link.b.0, link.a.0) };
+                let share = flits as f64 / now as f64;
+                loads.push(LinkLoad { from: end(from), to: end(to), rail: number, flits, share });
+            }
+        }
+        loads
+    }
+
     /// What the networks have done so far.
     pub(crate) fn summary(&self) -> NetworkSummary {
         let topology = &self.wiring.topology;
-        let end = |router: fabric::RouterId| -> String {
-            let node = (0..topology.nodes()).map(|n| NodeId(u32::try_from(n).unwrap_or(0)));
-            let own = |node: &NodeId| !topology.nodes_are_leaves() && topology.attachment(*node).0 == router;
-            node.filter(own).map(|node| node.to_string()).next().unwrap_or_else(|| router.to_string())
-        };
         let mut summary = NetworkSummary {
             topology: topology.name().to_owned(),
             switching: self.wiring.fabric.switching.name(),
             level: self.wiring.fabric.level.name(),
             ..NetworkSummary::default()
         };
-        let period = |cycles: f64| cycles * self.wiring.clock.instant(1_000_000).0 as f64 / 1e6;
+        let period = |cycles: f64| cycles * self.cycle_ps();
         let mut latencies = Histogram::default();
-        for (number, rail) in self.rails.iter().enumerate() {
+        for rail in &self.rails {
             let counters = rail.network.counters();
             summary.packets += counters.injected_packets;
             summary.delivered += counters.delivered_packets;
@@ -324,14 +356,8 @@ impl Interconnect {
             summary.corrupted += rail.corrupted;
             summary.bytes += rail.bytes;
             latencies.merge(&rail.latencies);
-            let now = rail.network.now().0.max(1);
-            for (index, flits) in rail.network.link_flits().into_iter().enumerate() {
-                let link = topology.links()[index / 2];
-                let (from, to) = if index % 2 == 0 { (link.a.0, link.b.0) } else { (link.b.0, link.a.0) };
-                let share = flits as f64 / now as f64;
-                summary.links.push(LinkLoad { from: end(from), to: end(to), rail: number, flits, share });
-            }
         }
+        summary.links = self.loads();
         summary.links.sort_by_key(|link| std::cmp::Reverse(link.flits));
         summary.mean_latency_ns = latencies.mean().map(|cycles| period(cycles) / 1000.0);
         let ns = |cycles: u64| self.wiring.clock.instant(cycles).ns();

@@ -6,10 +6,11 @@
 
 use crate::boot::Booted;
 use crate::console::Console;
-use crate::interface::{Departure, Interface};
+use crate::interface::{Departure, Interface, Traffic};
 use crate::job::Job;
 use crate::lockstep::Shadow;
 use crate::output::OutputHash;
+use crate::run::Look;
 use crate::summary::{NodeSummary, Standing};
 use crate::telemetry::Telemetry;
 use crate::time::Ps;
@@ -263,17 +264,32 @@ impl Station {
         self.interfaces.iter().for_each(|interface| interface.digest(sink));
     }
 
-    /// What it came to.
-    pub(crate) fn summary(&mut self) -> NodeSummary {
-        let standing = match self.life {
+    fn standing(&mut self) -> Standing {
+        match self.life {
             Life::Halted(halt) => Standing::Halted(halt),
             Life::Crashed => Standing::Crashed,
             Life::Up | Life::Diverged if self.node.sleeps_until().is_some() => Standing::Asleep,
             Life::Up | Life::Diverged => Standing::Running,
-        };
+        }
+    }
+
+    /// How it stands now.
+    pub(crate) fn look(&mut self) -> Look {
+        let sum = |of: fn(&Traffic) -> u64| self.interfaces.iter().map(|card| of(&card.traffic)).sum();
+        Look {
+            retired: self.node.harts.iter().map(|hart| hart.retired).collect(),
+            sent_frames: sum(|traffic| traffic.sent_frames),
+            received_frames: sum(|traffic| traffic.received_frames),
+            dropped_frames: sum(|traffic| traffic.dropped_frames),
+            standing: self.standing(),
+        }
+    }
+
+    /// What it came to.
+    pub(crate) fn summary(&mut self) -> NodeSummary {
         NodeSummary {
             name: self.name.clone(),
-            standing,
+            standing: self.standing(),
             harts: self.node.harts.len(),
             memory_bytes: self.node.bus.ram.bytes().len() as u64,
             engine: self.node.engine_name(),

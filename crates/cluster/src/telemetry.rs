@@ -1,8 +1,10 @@
 //! Counters of a run, per node and hart, and the names of what is counted.
 
+pub mod live;
 pub mod pcapng;
 pub mod perfetto;
 mod protobuf;
+pub mod scribe;
 
 use machine::node::Node;
 use machine::timing::Charges;

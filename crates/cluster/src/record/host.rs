@@ -5,7 +5,9 @@ use super::outside::{Outside, Tape};
 use super::player::write_input;
 use super::share::lock;
 use crate::job::Stream;
-use crate::run::{Host, Input, Moment, Seen};
+use crate::run::{Host, Input, Look, Moment, Seen, Watch};
+use crate::summary::LinkLoad;
+use crate::time::Ps;
 use fabric::NodeId;
 use std::sync::atomic::Ordering;
 
@@ -29,6 +31,18 @@ impl Host for Hook<'_> {
 
     fn frame(&mut self, seen: &Seen<'_>) {
         self.host.frame(seen);
+    }
+
+    fn watch(&self) -> Watch {
+        self.host.watch()
+    }
+
+    fn look(&mut self, from: Ps, to: Ps, nodes: &[Look]) {
+        self.host.look(from, to, nodes);
+    }
+
+    fn links(&mut self, now: Ps, cycle_ps: f64, loads: &[LinkLoad]) {
+        self.host.links(now, cycle_ps, loads);
     }
 
     fn input(&mut self, moment: Moment) -> Input {

@@ -2,7 +2,7 @@
 
 use super::PERIOD_NS;
 use super::errands;
-use super::host::{Bounds, End, Host, Mark, Moment};
+use super::host::{Bounds, End, Host, Look, Mark, Moment, Watch};
 use crate::control::Ended;
 use crate::crew::{Crew, station};
 use crate::interconnect::Interconnect;
@@ -117,11 +117,13 @@ impl Course {
             }
             let now = self.now(stations);
             stations.iter().for_each(|slot| station(slot).feed_console(now, moment.asleep));
+            let from = now;
             let passed = match self.pass(stations, crew, host) {
                 Ok(passed) => passed,
                 Err(end) => return end,
             };
             let now = self.now(stations);
+            self.show(stations, host, from, now);
             for slot in stations {
                 let mut station = station(slot);
                 let bytes = station.hear_console(now);
@@ -228,8 +230,23 @@ impl Course {
                 interconnect.send(from, rail, departure, host);
             }
         }
+        if host.watch() == Watch::Epochs {
+            let start = Ps(end.0.saturating_sub(self.epoch.0)).max(self.now);
+            host.look(start, end, &looks(stations));
+        }
         self.now = end;
         changed
+    }
+
+    /// Lets the outside look after a period, where it does not after each epoch.
+    fn show(&self, stations: &[Mutex<Station>], host: &mut dyn Host, from: Ps, to: Ps) {
+        let watch = host.watch();
+        if watch == Watch::Periods || watch == Watch::Epochs && self.interconnect.is_none() {
+            host.look(from, to, &looks(stations));
+        }
+        if let (Watch::Epochs, Some(interconnect)) = (watch, &self.interconnect) {
+            host.links(to, interconnect.cycle_ps(), &interconnect.loads());
+        }
     }
 
     /// When anything next happens, in a node or between them.
@@ -331,6 +348,10 @@ impl State for Course {
 /// Whether a node that ends so has failed.
 fn fails(halt: Halt) -> bool {
     matches!(halt, Halt::Failed(_)) || matches!(halt, Halt::ToHost(value) if value != 1)
+}
+
+fn looks(stations: &[Mutex<Station>]) -> Vec<Look> {
+    stations.iter().map(|slot| station(slot).look()).collect()
 }
 
 fn waits_for_input(slot: &Mutex<Station>) -> bool {

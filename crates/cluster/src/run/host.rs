@@ -2,6 +2,7 @@
 
 use crate::control::Ended;
 use crate::job::Stream;
+use crate::summary::{LinkLoad, Standing};
 use crate::time::Ps;
 use fabric::NodeId;
 use machine::node::Halt;
@@ -149,6 +150,40 @@ pub struct Seen<'a> {
     pub bytes: &'a [u8],
 }
 
+/// How closely the outside looks at the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watch {
+    /// Not at all.
+    #[default]
+    Nothing,
+    /// Once a period.
+    Periods,
+    /// After every epoch, and at the links' load once a period.
+    Epochs,
+}
+
+/// How a node stands when it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Instructions that each hart has retired.
+    pub retired: Vec<u64>,
+    /// What it does.
+    pub standing: Standing,
+    /// Frames that left its interfaces.
+    pub sent_frames: u64,
+    /// Frames that reached it.
+    pub received_frames: u64,
+    /// Frames for it that found no room.
+    pub dropped_frames: u64,
+}
+
+impl Look {
+    /// Instructions of all harts.
+    pub fn instructions(&self) -> u64 {
+        self.retired.iter().sum()
+    }
+}
+
 /// The outside of a run.
 pub trait Host {
     /// Takes what a guest wrote to its console.
@@ -163,6 +198,17 @@ pub trait Host {
     /// Hears of frames as they leave and arrive; each node's in the order of their instants, one node's sent and
     /// received frames and different nodes' in no order but that of epochs.
     fn frame(&mut self, _seen: &Seen<'_>) {}
+
+    /// How closely it looks. Looking changes nothing.
+    fn watch(&self) -> Watch {
+        Watch::Nothing
+    }
+
+    /// Sees all nodes, in order, after they ran from `from` to `to`.
+    fn look(&mut self, _from: Ps, _to: Ps, _nodes: &[Look]) {}
+
+    /// Sees at `now` what each link has carried so far, a flit in `cycle_ps` picoseconds.
+    fn links(&mut self, _now: Ps, _cycle_ps: f64, _loads: &[LinkLoad]) {}
 }
 
 /// An outside that says nothing, and keeps what the consoles say.

@@ -10,7 +10,7 @@ mod errands;
 mod host;
 mod saved;
 
-pub use host::{Bounds, End, Host, Input, Mark, Moment, Recorder, Seen, Way};
+pub use host::{Bounds, End, Host, Input, Look, Mark, Moment, Recorder, Seen, Watch, Way};
 
 use crate::boot::Booted;
 use crate::control::{Command, Identity};

@@ -246,6 +246,16 @@ fn hazard(effect: &Effect, clock: NetworkClock) -> Hazard {
 }
 
 /// Writes the section.
+/// A fault in words, as the file has it.
+pub(crate) fn words(fault: &Fault) -> String {
+    let mut text = String::new();
+    print(fault, &mut text);
+    let lines =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with("[[") && !line.starts_with("at"));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+/// Writes a fault.
 pub(super) fn print(fault: &Fault, out: &mut String) {
     let quoted = super::print::quoted;
     let _ = write!(out, "\n[[fault]]\nat = {}\n", quoted(&units::write_ps(fault.at_ps)));

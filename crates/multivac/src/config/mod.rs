@@ -7,6 +7,7 @@ mod differ;
 mod fault;
 mod network;
 mod nodes;
+mod output;
 mod print;
 mod read;
 mod reference;
@@ -15,9 +16,10 @@ pub(crate) mod units;
 
 pub(crate) use devices::{disk, share};
 pub(crate) use differ::difference;
-pub(crate) use fault::{Fault, What, changes as fault_changes};
+pub(crate) use fault::{Fault, What, changes as fault_changes, words as fault_words};
 pub(crate) use network::Network;
 pub(crate) use nodes::{Group, Interfaces, memory_problem};
+pub(crate) use output::Output;
 pub(crate) use print::{canonical, flags, shell_word};
 pub(crate) use reference::markdown as reference;
 pub(crate) use sections::{code_cache, memory};
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) faults: Vec<Fault>,
     /// What is run, and for how long.
     pub(crate) run: Run,
+    /// What the run leaves behind.
+    pub(crate) output: Output,
 }
 
 /// A node's hardware and what boots on it.
@@ -294,6 +298,7 @@ impl Default for Config {
                 perf_map: false,
                 tape: Tape::Off,
             },
+            output: Output::default(),
         }
     }
 }
@@ -324,6 +329,7 @@ impl Config {
     pub(crate) fn for_digest(&self) -> Config {
         let mut config = self.clone();
         config.name.clear();
+        config.output = Output::default();
         config.run = Run { on: config.run.on, command: config.run.command, ..Config::default().run };
         config.each_node(|node| {
             node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());

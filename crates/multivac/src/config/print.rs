@@ -1,7 +1,7 @@
 //! The canonical form of a configuration: every value written out, in one order. It can be read back.
 
 use super::sections::{ENGINE, ENTRY, FORK, MMU, ON_FAILURE, TIMING};
-use super::{Boot, Config, Disk, DiskMode, Node, On, SCHEMA, Share, Tape, fault, network, units};
+use super::{Boot, Config, Disk, DiskMode, Node, On, SCHEMA, Share, Tape, fault, network, output, units};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -52,6 +52,7 @@ pub(crate) fn canonical(config: &Config) -> String {
         Tape::Record(path) => line(format!("record = {}", quoted(&path.to_string_lossy()))),
         Tape::Replay(path) => line(format!("replay = {}", quoted(&path.to_string_lossy()))),
     }
+    output::print(&config.output, &mut out);
     out
 }
 

@@ -54,13 +54,6 @@ impl<'t> Reader<'t> {
         Some(Found { value, problems: self.problems, key })
     }
 
-    /// Refuses a key that a later version will know.
-    pub(super) fn not_yet(&self, key: &'static str, instead: &str) {
-        let Some(found) = self.get(key) else { return };
-        let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
-        found.problem(format!("`{name}` is not supported yet by this version"), instead);
-    }
-
     /// Ends the reading: keys that nobody asked for are problems.
     pub(super) fn finish(self) {
         let known = self.known.into_inner();

@@ -213,8 +213,24 @@ const SECTIONS: &[Section] = &[
         path: "output",
         about: "What a run leaves behind.",
         keys: &[
-            key("pcap", "list of nodes", "", "not supported yet"),
-            key("trace", FILE, "", "not supported yet"),
+            key(
+                "pcap",
+                "list of nodes",
+                "",
+                "whose frames are captured, in the pcapng format that Wireshark reads",
+            ),
+            key(
+                "pcap_file",
+                FILE,
+                "--pcap",
+                "where the capture goes, else `NAME.pcapng`; of all nodes where none is named",
+            ),
+            key(
+                "trace",
+                FILE,
+                "--trace",
+                "harts, frames, links' load and faults as a trace for the Perfetto UI",
+            ),
         ],
     },
 ];

@@ -3,7 +3,7 @@
 use super::read::{Found, Problems, Reader};
 use super::{
     Boot, Config, Disk, Elf, EngineKind, Entry, Group, Kernel, Mmu, Node, On, SCHEMA, Tape, Timing, devices,
-    fault, network, nodes, units,
+    fault, network, nodes, output, units,
 };
 use crate::diag::Problem;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,7 @@ fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize,
         reader.finish();
     }
     if let Some(reader) = top.get("output").and_then(|found| found.table("output")) {
-        reader.not_yet("pcap", "leave it out");
-        reader.not_yet("trace", "leave it out");
+        output::output(config, &reader, source);
         reader.finish();
     }
 }

@@ -11,6 +11,7 @@ mod snapshot;
 mod surroundings;
 mod terminal;
 mod trace_file;
+mod watch;
 
 use crate::config::{Boot, Config, Elf, canonical};
 use crate::exit::{Exit, Failure};
@@ -22,6 +23,7 @@ pub(crate) use snapshot::{Plan, Planned, failure as snapshot_failure};
 use std::time::Instant;
 use surroundings::Surroundings;
 pub(crate) use surroundings::recorded_config;
+use watch::Watched;
 
 /// How a session speaks to people, and what of the host it uses.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,8 @@ pub(crate) struct Manner {
     pub(crate) lockstep: Option<u64>,
     /// Who looks on.
     pub(crate) onlookers: Onlookers,
+    /// Show a table of the nodes while they run.
+    pub(crate) live: bool,
     /// Host threads; as many as the host has CPUs, where there is none.
     pub(crate) threads: Option<usize>,
 }
@@ -69,7 +73,9 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     let onlooking = debugger::attach(&mut cluster, &mut host, config, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
-    let end = recorder.run(&mut cluster, &mut surroundings.outside.host(&mut host));
+    let mut watched = Watched::new(&mut host, config, manner.live)?;
+    let end = recorder.run(&mut cluster, &mut surroundings.outside.host(&mut watched));
+    let written = watched.finish();
     let wall_s = run_started.elapsed().as_secs_f64();
     let cpu_s = cpu_seconds() - cpu_before;
     let end = end.inspect_err(|_| host.finish(false, &[]))?;
@@ -109,6 +115,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     conclusion.into_result()?;
     onlooking.conclude()?;
     signature?;
+    written?;
     Ok(exit)
 }
 

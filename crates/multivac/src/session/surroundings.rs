@@ -1,6 +1,6 @@
 //! What a session has around its machine: the tape of what comes from outside, and the folders it shares.
 
-use crate::config::{self, Config, Node, Tape, canonical, shell_word};
+use crate::config::{self, Config, Node, Output, Tape, canonical, shell_word};
 use crate::exit::{Exit, Failure};
 use cluster::boot::SharedFolder;
 use cluster::record::{Ending, Outside, PARTIAL, RecordError, Recorder, Recording, Replayed, Verdict};
@@ -76,6 +76,7 @@ fn parse(path: &Path, recording: &Recording) -> Result<Config, Failure> {
         Failure::new(Exit::Image, cause, "")
     })?;
     config.run.tape = Tape::Off;
+    config.output = Output::default();
     Ok(config)
 }
 

@@ -78,6 +78,15 @@ pub(crate) struct Args {
         "harts", "memory", "timing", "mmu", "nodes", "topology", "seed", "sets", "record", "replay",
     ])]
     restore: Option<PathBuf>,
+    /// Capture the frames of all nodes, or of those of `[output] pcap`, in a file for Wireshark (pcapng).
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// Write a trace for the Perfetto UI: harts, frames, links' load, faults.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Show a table of the nodes while they run, on a terminal: how fast each is, what it does, its frames.
+    #[arg(long)]
+    live: bool,
     /// Change a key of the configuration, as in `node.harts=2`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -167,6 +176,7 @@ impl Args {
             lockstep: self.lockstep,
             onlookers: self.onlookers(),
             threads: self.threads.map(usize::from),
+            live: self.live,
         };
         let mut plan = Plan { snapshots: std::mem::take(&mut self.snapshots), restore: None };
         let base = match &self.restore {
@@ -210,6 +220,8 @@ impl Args {
             (None, Some(path)) => config::Tape::Replay(path),
             (None, None) => config.run.tape,
         };
+        config.output.pcap_file = self.pcap.or(config.output.pcap_file.take());
+        config.output.trace = self.trace.or(config.output.trace.take());
         config.apply_sets(&self.sets)?;
         Ok(config)
     }
