@@ -41,7 +41,7 @@ fn configurations_that_cannot_be() {
     let cases: [(&str, &[&str]); 9] = [
         ("schema = 1\n[[node]]\nhartz = 2\n", &["unknown key `hartz`", "did you mean `harts`?", ":3:1"]),
         ("schema = 1\n[[node]]\nmmu = \"hardwear\"\n", &["did you mean `hardware`?"]),
-        ("schema = 1\n[network]\ntopology = \"ring\"\n", &["not supported yet by this version"]),
+        ("schema = 1\n[output]\npcap = [\"n9\"]\n", &["there is no node `n9`", "the only node is `n0`"]),
         ("schema = 9\n", &["schema 9"]),
         ("[[node]]\n", &["begin it with `schema = 1`"]),
         ("schema = \n", &["error"]),

@@ -84,11 +84,15 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
-fn what_is_not_built_yet_says_so() {
-    for text in ["schema = 1\n[[node]]\nboot = \"fork\"\n", "schema = 1\n[output]\npcap = [\"n0\"]\n"] {
-        let found = refused(text);
-        assert!(found.contains("not supported yet by this version"), "{text}: {found}");
-    }
+fn a_capture_is_of_nodes_that_there_are() {
+    let text = "schema = 1\n[[node]]\ncount = 3\n[output]\npcap = [\"n0\", \"n2\"]\ntrace = \"t\"\n";
+    let config = Config::parse(Path::new("dir/x.toml"), text).expect(text);
+    assert_eq!(config.captured(), Some((PathBuf::from("x.pcapng"), vec![0, 2])));
+    assert_eq!(config.output.trace, Some(PathBuf::from("dir/t")));
+    assert!(canonical(&config).contains("pcap = [\"n0\", \"n2\"]"));
+    assert!(!canonical(&config.for_digest()).contains("[output]"));
+    let found = refused("schema = 1\n[[node]]\ncount = 3\n[output]\npcap = [\"n3\"]\n");
+    assert!(found.contains("there is no node `n3`"), "{found}");
 }
 
 #[test]
