@@ -88,7 +88,7 @@ const SECTIONS: &[Section] = &[
                 "what an instruction costs: a cycle, or also page walks, cache misses and contended atomics",
             ),
             key("rtc", "seconds since 1970", "", "the date at which the node's clock starts"),
-            key("boot", "`each`", "", "how nodes come up"),
+            key("boot", "`each`, `fork`", "", "how nodes come up: each by itself, or as copies of the first"),
             key("image", "string", "--image", "an image made by `multivac image build`"),
             key("kernel", FILE, "--kernel", "a Linux Image, an ELF or a bare binary, in supervisor mode"),
             key("initrd", FILE, "--initrd", "the kernel's initial RAM disk"),
