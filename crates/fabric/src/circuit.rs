@@ -7,14 +7,15 @@
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::fault::{Fate, Hazard, Hazards};
+use crate::event_core::EventCore;
+use crate::fault::{Fate, Hazard};
 use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId, small};
 use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::rng::{mix, pick};
 use crate::routing::{self, Arrival, EJECT, Routes, Trip};
 use crate::topology::{Peer, Topology};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
 /// Refusals after which the pause no longer doubles.
 const DOUBLINGS_MAX: u32 = 8;
@@ -52,14 +53,7 @@ enum Event {
 /// A network of circuits.
 #[derive(Debug)]
 pub struct CircuitNetwork {
-    topology: Topology,
-    routes: Routes,
-    original: Routes,
-    config: Config,
-    ports: usize,
-    now: u64,
-    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
-    order: u64,
+    core: EventCore<Event>,
     circuits: Vec<Circuit>,
     free_slots: Vec<u32>,
     /// Packets that wait at each node: highest class first, then in order.
@@ -68,14 +62,6 @@ pub struct CircuitNetwork {
     busy: Vec<Option<u32>>,
     /// Until when each output is taken; `u64::MAX` while a set-up holds it.
     taken_until: Vec<u64>,
-    sent: Vec<u64>,
-    delivered: Vec<Delivery>,
-    dropped: Vec<Packet>,
-    counters: Counters,
-    last_move: u64,
-    link_up: Vec<bool>,
-    node_down: Vec<bool>,
-    hazards: Hazards,
 }
 
 impl CircuitNetwork {
@@ -83,41 +69,23 @@ impl CircuitNetwork {
     ///
     /// Errors: parameters out of range.
     pub fn new(topology: &Topology, routes: Routes, config: &Config) -> Result<CircuitNetwork, Error> {
-        config.check(1)?;
-        let ports = topology.ports_max();
         Ok(CircuitNetwork {
-            original: routes.clone(),
-            routes,
-            config: config.clone(),
-            ports,
-            now: 0,
-            events: BinaryHeap::new(),
-            order: 0,
+            core: EventCore::new(topology, routes, config)?,
             circuits: Vec::new(),
             free_slots: Vec::new(),
             waiting: vec![BTreeSet::new(); topology.nodes()],
             busy: vec![None; topology.nodes()],
-            taken_until: vec![0; topology.routers() * ports],
-            sent: vec![0; topology.routers() * ports],
-            delivered: Vec::new(),
-            dropped: Vec::new(),
-            counters: Counters::default(),
-            last_move: 0,
-            link_up: vec![true; topology.links().len()],
-            node_down: vec![false; topology.nodes()],
-            hazards: Hazards::new(config.seed),
-            topology: topology.clone(),
+            taken_until: vec![0; topology.routers() * topology.ports_max()],
         })
     }
 
     fn enter(&mut self, at: u64, event: Event) {
-        self.order += 1;
-        self.events.push(Reverse((at, self.order, event)));
+        self.core.events.enter(at, event);
     }
 
     /// Cycles that a signal needs from one router to the next over a reserved path.
     fn pass_cycles(&self) -> u64 {
-        u64::from(self.config.delays.switch) + u64::from(self.config.delays.link)
+        u64::from(self.core.config.delays.switch) + u64::from(self.core.config.delays.link)
     }
 
     fn happen(&mut self, at: u64, event: Event) {
@@ -133,10 +101,7 @@ impl CircuitNetwork {
     fn arrive(&mut self, at: u64, slot: u32) {
         let circuit = &self.circuits[slot as usize];
         let (packet, sequence) = (circuit.packet, circuit.sequence);
-        self.counters.injected_packets += 1;
-        self.counters.injected_flits += u64::from(packet.flits);
-        let router = self.routes.attachment(packet.from).0;
-        if self.node_down[packet.from.index()] || !self.routes.reaches(router, packet.to) {
+        if !self.core.injected(packet.from, packet.to, packet.flits) {
             self.drop(slot);
             return;
         }
@@ -160,28 +125,28 @@ impl CircuitNetwork {
         let circuit = &self.circuits[slot as usize];
         let salt = circuit.sequence.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(circuit.refusals));
         let packet = circuit.packet;
-        let trip = self.routes.plan(packet.from, packet.to, mix(self.config.seed ^ salt), |_| 0);
-        let (router, port) = self.routes.attachment(packet.from);
+        let trip = self.core.routes.plan(packet.from, packet.to, mix(self.core.config.seed ^ salt), |_| 0);
+        let (router, port) = self.core.routes.attachment(packet.from);
         let circuit = &mut self.circuits[slot as usize];
         circuit.trip = trip;
         circuit.at = router.0;
         circuit.arrival = Arrival { port, class: 0, fresh: true };
-        self.enter(at + self.config.delays.inject_cycles(), Event::Probe(slot));
+        self.enter(at + self.core.config.delays.inject_cycles(), Event::Probe(slot));
     }
 
     fn probe(&mut self, at: u64, slot: u32) {
         let circuit = &mut self.circuits[slot as usize];
         let router = RouterId(circuit.at);
-        let hop = self.routes.hop(router, circuit.arrival, &mut circuit.trip);
+        let hop = self.core.routes.hop(router, circuit.arrival, &mut circuit.trip);
         circuit.arrival.class = if hop.class == EJECT { 0 } else { hop.class };
         if hop.port.0 == u8::MAX {
             self.refuse(at, slot);
             return;
         }
         let mut port = hop.port;
-        let base = router.index() * self.ports;
-        let ask = at + self.config.delays.decide_cycles() - 1;
-        let mut ports = self.routes.minimal_ports(router, circuit.packet.to);
+        let base = router.index() * self.core.ports;
+        let ask = at + self.core.config.delays.decide_cycles() - 1;
+        let mut ports = self.core.routes.minimal_ports(router, circuit.packet.to);
         while ports != 0 {
             let candidate = ports.trailing_zeros() as usize;
             ports &= ports - 1;
@@ -199,12 +164,12 @@ impl CircuitNetwork {
             return;
         }
         self.taken_until[output as usize] = u64::MAX;
-        self.last_move = at;
+        self.core.last_move = at;
         let pass = self.pass_cycles();
-        let router = RouterId(small(output as usize / self.ports));
+        let (router, out_port) = self.core.output(output);
         let circuit = &mut self.circuits[slot as usize];
         circuit.path.push(output);
-        match self.topology.ports(router).get(output as usize % self.ports) {
+        match self.core.topology.ports(router).get(out_port) {
             Some(Peer::Router(next, port, _)) => {
                 circuit.at = next.0;
                 circuit.arrival = Arrival { port: *port, class: circuit.arrival.class, fresh: false };
@@ -217,24 +182,24 @@ impl CircuitNetwork {
     /// The probe has reached its node at `at`: the acknowledgement goes back, the data follow.
     fn established(&mut self, at: u64, slot: u32) {
         let pass = self.pass_cycles();
-        let inject = self.config.delays.inject_cycles();
+        let inject = self.core.config.delays.inject_cycles();
         let circuit = &self.circuits[slot as usize];
         let flits = u64::from(circuit.packet.flits);
         let hops = circuit.path.len() as u64;
         let data = at + hops * pass + inject;
         for (hop, output) in circuit.path.iter().enumerate() {
             // The last flit has left the output when it is on the link.
-            let tail = data + inject + hop as u64 * pass + u64::from(self.config.delays.switch) + flits - 1;
+            let tail = data + inject + hop as u64 * pass + u64::from(self.core.config.delays.switch) + flits - 1;
             self.taken_until[*output as usize] = tail;
-            self.sent[*output as usize] += flits;
-            self.counters.hops += flits;
+            self.core.sent[*output as usize] += flits;
+            self.core.counters.hops += flits;
         }
         self.enter(data + inject + hops * pass + flits - 1, Event::Done(slot));
     }
 
     /// Frees what the probe holds as the refusal passes, and pauses.
     fn refuse(&mut self, at: u64, slot: u32) {
-        self.counters.refused_setups += 1;
+        self.core.counters.refused_setups += 1;
         let pass = self.pass_cycles();
         let circuit = &mut self.circuits[slot as usize];
         let hops = circuit.path.len() as u64;
@@ -244,18 +209,18 @@ impl CircuitNetwork {
         circuit.path.clear();
         circuit.refusals += 1;
         let span = 8u32 << circuit.refusals.min(DOUBLINGS_MAX);
-        let random = mix(self.config.seed ^ mix(circuit.sequence) ^ u64::from(circuit.refusals));
+        let random = mix(self.core.config.seed ^ mix(circuit.sequence) ^ u64::from(circuit.refusals));
         let pause = u64::from(pick(random, span));
         let node = circuit.packet.from.0;
-        self.enter(at + hops * pass + self.config.delays.inject_cycles() + pause, Event::Try(node));
+        self.enter(at + hops * pass + self.core.config.delays.inject_cycles() + pause, Event::Try(node));
     }
 
     fn done(&mut self, at: u64, slot: u32) {
         let circuit = &self.circuits[slot as usize];
         let packet = circuit.packet;
         let mut fate = Fate::default();
-        if !self.hazards.none() {
-            circuit.path.iter().for_each(|o| self.hazards.cross(*o as usize, circuit.sequence, &mut fate));
+        if !self.core.hazards.none() {
+            circuit.path.iter().for_each(|o| self.core.hazards.cross(*o as usize, circuit.sequence, &mut fate));
         }
         let delivery = Delivery {
             packet,
@@ -265,23 +230,15 @@ impl CircuitNetwork {
             corrupted: false,
             again: false,
         };
-        self.last_move = at;
-        self.counters.delivered_flits += u64::from(packet.flits);
-        let lost = self.node_down[packet.to.index()];
+        self.core.last_move = at;
         self.release(slot);
-        if lost || self.hazards.deliver(delivery, fate, &mut self.delivered) {
-            self.counters.dropped_packets += 1;
-            self.dropped.push(packet);
-        } else {
-            self.counters.delivered_packets += 1;
-        }
+        self.core.deliver(delivery, fate);
         self.busy[packet.from.index()] = None;
         self.begin(at, packet.from.0);
     }
 
     fn drop(&mut self, slot: u32) {
-        self.counters.dropped_packets += 1;
-        self.dropped.push(self.circuits[slot as usize].packet);
+        self.core.drop(self.circuits[slot as usize].packet);
         self.release(slot);
     }
 
@@ -293,16 +250,16 @@ impl CircuitNetwork {
 
 impl Network for CircuitNetwork {
     fn now(&self) -> Cycle {
-        Cycle(self.now)
+        Cycle(self.core.now)
     }
 
     fn inject(&mut self, packet: Packet, at: Cycle) -> Result<(), Error> {
-        check_packet(&packet, self.topology.nodes(), self.config.classes, at, self.now())?;
+        check_packet(&packet, self.core.topology.nodes(), self.core.config.classes, at, self.now())?;
         let circuit = Circuit {
             packet,
             injected: at,
             trip: Trip { to: packet.to, via: routing::NO_DETOUR, passed: false, ties: 0 },
-            sequence: self.order,
+            sequence: self.core.events.entered(),
             refusals: 0,
             at: 0,
             arrival: Arrival { port: Port(u8::MAX), class: 0, fresh: true },
@@ -324,27 +281,22 @@ impl Network for CircuitNetwork {
     }
 
     fn advance(&mut self, until: Cycle) {
-        while self.events.peek().is_some_and(|next| next.0.0 < until.0) {
-            if let Some(Reverse((at, _, event))) = self.events.pop() {
-                self.now = at;
-                self.happen(at, event);
-            }
+        while let Some((at, event)) = self.core.next_before(until) {
+            self.happen(at, event);
         }
-        self.now = self.now.max(until.0);
-        self.hazards.release(self.now, &mut self.delivered);
-    }
-
-    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
-        into.append(&mut self.dropped);
+        self.core.pass(until);
     }
 
     fn collect(&mut self, into: &mut Vec<Delivery>) {
-        self.dropped.clear();
-        into.append(&mut self.delivered);
+        self.core.collect(into);
+    }
+
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        self.core.collect_dropped(into);
     }
 
     fn next_event(&self) -> Option<Cycle> {
-        self.events.peek().map(|next| next.0.0).into_iter().chain(self.hazards.next()).min().map(Cycle)
+        self.core.next_event()
     }
 
     fn in_flight(&self) -> u64 {
@@ -352,34 +304,28 @@ impl Network for CircuitNetwork {
     }
 
     fn counters(&self) -> Counters {
-        self.counters
+        self.core.counters
     }
 
     fn link_flits(&self) -> Vec<u64> {
-        let sent = |(router, port): (RouterId, Port)| self.sent[router.index() * self.ports + port.index()];
-        self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+        self.core.link_flits()
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {
-        if self.link_up[link.index()] == up {
+        if !self.core.reroute(link, up)? {
             return Ok(());
         }
-        let mut after = self.link_up.clone();
-        after[link.index()] = up;
-        let all = after.iter().all(|up| *up);
-        self.routes = if all { self.original.clone() } else { routing::around(&self.topology, &after)? };
-        self.link_up = after;
         // All set-ups under way start again by the new routes; circuits over the failed link are lost.
-        let ends = self.topology.links()[link.index()];
-        let cut = [ends.a, ends.b].map(|(router, port)| small(router.index() * self.ports + port.index()));
-        let now = self.now;
-        let entries: Vec<_> = std::mem::take(&mut self.events).into_sorted_vec();
-        for Reverse((at, order, event)) in entries.into_iter().rev() {
+        let ends = self.core.topology.links()[link.index()];
+        let cut = [ends.a, ends.b].map(|(router, port)| small(router.index() * self.core.ports + port.index()));
+        let now = self.core.now;
+        let mut again = Vec::new();
+        for (at, event) in self.core.events.take_all() {
             match event {
                 Event::Probe(slot) | Event::Ask(slot, _) => {
                     let path = std::mem::take(&mut self.circuits[slot as usize].path);
                     path.iter().for_each(|output| self.taken_until[*output as usize] = now);
-                    self.enter(now, Event::Try(self.circuits[slot as usize].packet.from.0));
+                    again.push(self.circuits[slot as usize].packet.from.0);
                 }
                 Event::Done(slot)
                     if !up && self.circuits[slot as usize].path.iter().any(|output| cut.contains(output)) =>
@@ -389,27 +335,25 @@ impl Network for CircuitNetwork {
                     let node = self.circuits[slot as usize].packet.from.0;
                     self.drop(slot);
                     self.busy[node as usize] = None;
-                    self.enter(now, Event::Try(node));
+                    again.push(node);
                 }
-                _ => self.events.push(Reverse((at, order, event))),
+                _ => self.enter(at, event),
             }
         }
+        again.into_iter().for_each(|node| self.enter(now, Event::Try(node)));
         Ok(())
     }
 
     fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
-        let ends = self.topology.links()[link.index()];
-        for (router, port) in [ends.a, ends.b] {
-            self.hazards.set(router.index() * self.ports + port.index(), hazard);
-        }
+        self.core.set_hazard(link, hazard);
     }
 
     fn set_node(&mut self, node: NodeId, up: bool) {
-        self.node_down[node.index()] = !up;
+        self.core.node_down[node.index()] = !up;
     }
 
     fn last_move(&self) -> Cycle {
-        Cycle(self.last_move.min(self.now))
+        Cycle(self.core.last_move.min(self.core.now))
     }
 }
 
@@ -437,7 +381,7 @@ mod tests {
                 network.advance(at + 1000);
                 let mut found = Vec::new();
                 network.collect(&mut found);
-                let delays = network.config.delays;
+                let delays = network.core.config.delays;
                 let expected =
                     delays.zero_load_cycles(Switching::Circuit, found[0].routers.into(), flits.into());
                 assert_eq!(found[0].latency_cycles(), expected, "{spec}");

@@ -10,6 +10,8 @@ pub mod circuit;
 pub mod config;
 pub mod deadlock;
 pub mod error;
+mod event_core;
+mod events;
 pub mod fault;
 pub mod flit;
 pub mod ids;

@@ -6,7 +6,8 @@
 
 use crate::config::{Config, Switching};
 use crate::error::Error;
-use crate::fault::{Fate, Hazard, Hazards};
+use crate::event_core::EventCore;
+use crate::fault::{Fate, Hazard};
 use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId, small};
 use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::rng::mix;
@@ -54,29 +55,16 @@ enum Event {
 /// A network simulated by the packet.
 #[derive(Debug)]
 pub struct PacketNetwork {
-    topology: Topology,
-    routes: Routes,
-    original: Routes,
-    config: Config,
-    ports: usize,
-    now: u64,
-    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
-    order: u64,
+    core: EventCore<Event>,
     slots: Vec<Flying>,
     free_slots: Vec<u32>,
     /// When each output, and each node's own link, is free.
     free_at: Vec<u64>,
     /// Packets that wait for an output, highest class first (only with several classes).
     queues: BTreeMap<u32, BinaryHeap<(u8, Reverse<u64>, u32)>>,
-    sent: Vec<u64>,
-    delivered: Vec<Delivery>,
-    dropped: Vec<Packet>,
-    counters: Counters,
-    last_move: u64,
-    link_up: Vec<bool>,
+    /// How many have ever asked.
+    asked: u64,
     rerouted: bool,
-    node_down: Vec<bool>,
-    hazards: Hazards,
 }
 
 /// Marks a packet on its way to its node.
@@ -87,36 +75,19 @@ impl PacketNetwork {
     ///
     /// Errors: parameters out of range.
     pub fn new(topology: &Topology, routes: Routes, config: &Config) -> Result<PacketNetwork, Error> {
-        config.check(1)?;
-        let ports = topology.ports_max();
         Ok(PacketNetwork {
-            original: routes.clone(),
-            routes,
-            config: config.clone(),
-            ports,
-            now: 0,
-            events: BinaryHeap::new(),
-            order: 0,
+            core: EventCore::new(topology, routes, config)?,
             slots: Vec::new(),
             free_slots: Vec::new(),
-            free_at: vec![0; topology.routers() * ports + topology.nodes()],
+            free_at: vec![0; topology.routers() * topology.ports_max() + topology.nodes()],
             queues: BTreeMap::new(),
-            sent: vec![0; topology.routers() * ports],
-            delivered: Vec::new(),
-            dropped: Vec::new(),
-            counters: Counters::default(),
-            last_move: 0,
-            link_up: vec![true; topology.links().len()],
+            asked: 0,
             rerouted: false,
-            node_down: vec![false; topology.nodes()],
-            hazards: Hazards::new(config.seed),
-            topology: topology.clone(),
         })
     }
 
     fn enter(&mut self, at: u64, event: Event) {
-        self.order += 1;
-        self.events.push(Reverse((at, self.order, event)));
+        self.core.events.enter(at, event);
     }
 
     fn happen(&mut self, at: u64, event: Event) {
@@ -126,8 +97,8 @@ impl PacketNetwork {
             Event::Head(slot) => self.route(at, slot),
             Event::Ask(slot, output) => {
                 let class = self.slots[slot as usize].packet.class;
-                self.order += 1;
-                self.queues.entry(output).or_default().push((class, Reverse(self.order), slot));
+                self.asked += 1;
+                self.queues.entry(output).or_default().push((class, Reverse(self.asked), slot));
                 self.serve(at, output);
             }
             Event::Free(output) => self.serve(at, output),
@@ -136,44 +107,41 @@ impl PacketNetwork {
 
     /// A packet leaves its node when those before it have.
     fn start(&mut self, at: u64, slot: u32) {
-        self.counters.injected_packets += 1;
         let flying = self.slots[slot as usize];
-        self.counters.injected_flits += u64::from(flying.packet.flits);
-        let (router, port) = self.routes.attachment(flying.packet.from);
-        let cannot =
-            self.node_down[flying.packet.from.index()] || !self.routes.reaches(router, flying.packet.to);
-        if cannot {
+        let packet = flying.packet;
+        if !self.core.injected(packet.from, packet.to, packet.flits) {
             self.drop(slot);
             return;
         }
-        let base = router.index() * self.ports;
+        let (router, port) = self.core.routes.attachment(packet.from);
+        let base = router.index() * self.core.ports;
         let free_at = &self.free_at;
         let waiting =
             |p: Port| u32::try_from(free_at[base + p.index()].saturating_sub(at)).unwrap_or(u32::MAX / 4);
-        let random = mix(self.config.seed ^ flying.sequence.wrapping_mul(0x9e37_79b9));
-        let trip = self.routes.plan(flying.packet.from, flying.packet.to, random, waiting);
-        let own = self.topology.routers() * self.ports + flying.packet.from.index();
+        let random = mix(self.core.config.seed ^ flying.sequence.wrapping_mul(0x9e37_79b9));
+        let trip = self.core.routes.plan(flying.packet.from, flying.packet.to, random, waiting);
+        let own = self.core.topology.routers() * self.core.ports + flying.packet.from.index();
         let begin = self.free_at[own].max(at);
         self.free_at[own] = begin + u64::from(flying.packet.flits);
         let flying = &mut self.slots[slot as usize];
         flying.trip = trip;
         flying.at = router.0;
         flying.arrival = Arrival { port, class: 0, fresh: true };
-        self.enter(begin + self.config.delays.inject_cycles(), Event::Head(slot));
+        self.enter(begin + self.core.config.delays.inject_cycles(), Event::Head(slot));
     }
 
     /// A head has come to a router: where to, and from when.
     fn route(&mut self, at: u64, slot: u32) {
-        let mut flying = self.slots[slot as usize];
+        let flying = &mut self.slots[slot as usize];
         let router = RouterId(flying.at);
         let mut arrival = flying.arrival;
         // Routes that were changed under way treat every packet as if it started here.
         arrival.fresh |= self.rerouted;
-        let hop = self.routes.hop(router, arrival, &mut flying.trip);
+        let hop = self.core.routes.hop(router, arrival, &mut flying.trip);
         let mut port = hop.port;
-        let base = router.index() * self.ports;
+        let base = router.index() * self.core.ports;
         if hop.class != EJECT {
-            let mut ports = self.routes.minimal_ports(router, flying.packet.to);
+            let mut ports = self.core.routes.minimal_ports(router, flying.packet.to);
             let mut best = u64::MAX;
             while ports != 0 {
                 let candidate = ports.trailing_zeros() as usize;
@@ -188,14 +156,14 @@ impl PacketNetwork {
             self.drop(slot);
             return;
         }
+        let flying = &mut self.slots[slot as usize];
         flying.routers += 1;
-        let store = self.config.switching == Switching::StoreAndForward && !flying.arrival.fresh;
+        let store = self.core.config.switching == Switching::StoreAndForward && !flying.arrival.fresh;
         let whole = if store { u64::from(flying.packet.flits) - 1 } else { 0 };
         flying.arrival.class = if hop.class == EJECT { 0 } else { hop.class };
-        self.slots[slot as usize] = flying;
-        let ask = at + whole + self.config.delays.decide_cycles();
+        let ask = at + whole + self.core.config.delays.decide_cycles();
         let output = small(base + port.index());
-        if self.config.classes == 1 {
+        if self.core.config.classes == 1 {
             let begin = self.free_at[output as usize].max(ask);
             self.occupy(begin, slot, output);
         } else {
@@ -221,24 +189,24 @@ impl PacketNetwork {
         let flits = u64::from(self.slots[slot as usize].packet.flits);
         let out = output as usize;
         self.free_at[out] = begin + flits;
-        self.sent[out] += flits;
-        self.counters.hops += flits;
-        self.last_move = self.last_move.max(begin);
-        let head = begin + u64::from(self.config.delays.switch);
-        let router = RouterId(small(out / self.ports));
+        self.core.sent[out] += flits;
+        self.core.counters.hops += flits;
+        self.core.last_move = self.core.last_move.max(begin);
+        let head = begin + u64::from(self.core.config.delays.switch);
+        let (router, out_port) = self.core.output(output);
         let flying = &mut self.slots[slot as usize];
-        match self.topology.ports(router).get(out % self.ports) {
+        match self.core.topology.ports(router).get(out_port) {
             Some(Peer::Router(next, port, _)) => {
                 flying.at = next.0;
                 flying.arrival = Arrival { port: *port, class: flying.arrival.class, fresh: false };
-                if !self.hazards.none() {
-                    self.hazards.cross(out, flying.sequence, &mut flying.fate);
+                if !self.core.hazards.none() {
+                    self.core.hazards.cross(out, flying.sequence, &mut flying.fate);
                 }
-                self.enter(head + u64::from(self.config.delays.link), Event::Head(slot));
+                self.enter(head + u64::from(self.core.config.delays.link), Event::Head(slot));
             }
             _ => {
                 flying.at = HOME;
-                let link = u64::from(self.config.delays.node_link);
+                let link = u64::from(self.core.config.delays.node_link);
                 self.enter(head + link + flits - 1, Event::Head(slot));
             }
         }
@@ -246,11 +214,6 @@ impl PacketNetwork {
 
     fn finish(&mut self, at: u64, slot: u32) {
         let flying = self.slots[slot as usize];
-        self.counters.delivered_flits += u64::from(flying.packet.flits);
-        if self.node_down[flying.packet.to.index()] {
-            self.drop(slot);
-            return;
-        }
         self.remove(slot);
         let delivery = Delivery {
             packet: flying.packet,
@@ -260,17 +223,11 @@ impl PacketNetwork {
             corrupted: false,
             again: false,
         };
-        if self.hazards.deliver(delivery, flying.fate, &mut self.delivered) {
-            self.counters.dropped_packets += 1;
-            self.dropped.push(flying.packet);
-        } else {
-            self.counters.delivered_packets += 1;
-        }
+        self.core.deliver(delivery, flying.fate);
     }
 
     fn drop(&mut self, slot: u32) {
-        self.counters.dropped_packets += 1;
-        self.dropped.push(self.slots[slot as usize].packet);
+        self.core.drop(self.slots[slot as usize].packet);
         self.remove(slot);
     }
 
@@ -281,7 +238,7 @@ impl PacketNetwork {
 
     /// Packets whose head is on its way over `link`.
     fn across(&self, link: LinkId) -> Vec<u32> {
-        let ends = self.topology.links()[link.index()];
+        let ends = self.core.topology.links()[link.index()];
         let on = |slot: &u32| {
             let flying = &self.slots[*slot as usize];
             let here = (RouterId(flying.at), flying.arrival.port);
@@ -293,16 +250,16 @@ impl PacketNetwork {
 
 impl Network for PacketNetwork {
     fn now(&self) -> Cycle {
-        Cycle(self.now)
+        Cycle(self.core.now)
     }
 
     fn inject(&mut self, packet: Packet, at: Cycle) -> Result<(), Error> {
-        check_packet(&packet, self.topology.nodes(), self.config.classes, at, self.now())?;
+        check_packet(&packet, self.core.topology.nodes(), self.core.config.classes, at, self.now())?;
         let flying = Flying {
             packet,
             injected: at,
             trip: Trip { to: packet.to, via: routing::NO_DETOUR, passed: false, ties: 0 },
-            sequence: self.order,
+            sequence: self.core.events.entered(),
             at: HOME,
             arrival: Arrival { port: Port(u8::MAX), class: 0, fresh: true },
             routers: 0,
@@ -324,27 +281,22 @@ impl Network for PacketNetwork {
     }
 
     fn advance(&mut self, until: Cycle) {
-        while self.events.peek().is_some_and(|next| next.0.0 < until.0) {
-            if let Some(Reverse((at, _, event))) = self.events.pop() {
-                self.now = at;
-                self.happen(at, event);
-            }
+        while let Some((at, event)) = self.core.next_before(until) {
+            self.happen(at, event);
         }
-        self.now = self.now.max(until.0);
-        self.hazards.release(self.now, &mut self.delivered);
-    }
-
-    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
-        into.append(&mut self.dropped);
+        self.core.pass(until);
     }
 
     fn collect(&mut self, into: &mut Vec<Delivery>) {
-        self.dropped.clear();
-        into.append(&mut self.delivered);
+        self.core.collect(into);
+    }
+
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        self.core.collect_dropped(into);
     }
 
     fn next_event(&self) -> Option<Cycle> {
-        self.events.peek().map(|next| next.0.0).into_iter().chain(self.hazards.next()).min().map(Cycle)
+        self.core.next_event()
     }
 
     fn in_flight(&self) -> u64 {
@@ -352,24 +304,18 @@ impl Network for PacketNetwork {
     }
 
     fn counters(&self) -> Counters {
-        self.counters
+        self.core.counters
     }
 
     fn link_flits(&self) -> Vec<u64> {
-        let sent = |(router, port): (RouterId, Port)| self.sent[router.index() * self.ports + port.index()];
-        self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+        self.core.link_flits()
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {
-        if self.link_up[link.index()] == up {
+        if !self.core.reroute(link, up)? {
             return Ok(());
         }
-        let mut after = self.link_up.clone();
-        after[link.index()] = up;
-        let all = after.iter().all(|up| *up);
-        self.routes = if all { self.original.clone() } else { routing::around(&self.topology, &after)? };
         self.rerouted = true;
-        self.link_up = after;
         if up {
             return Ok(());
         }
@@ -378,7 +324,8 @@ impl Network for PacketNetwork {
             Event::Start(slot) | Event::Head(slot) | Event::Ask(slot, _) => lost.contains(slot),
             Event::Free(_) => false,
         };
-        self.events.retain(|entry| !dead(&entry.0.2));
+        let left = self.core.events.take_all().into_iter().filter(|(_, event)| !dead(event));
+        left.collect::<Vec<_>>().into_iter().for_each(|(at, event)| self.enter(at, event));
         for queue in self.queues.values_mut() {
             queue.retain(|(_, _, slot)| !lost.contains(slot));
         }
@@ -387,18 +334,15 @@ impl Network for PacketNetwork {
     }
 
     fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
-        let ends = self.topology.links()[link.index()];
-        for (router, port) in [ends.a, ends.b] {
-            self.hazards.set(router.index() * self.ports + port.index(), hazard);
-        }
+        self.core.set_hazard(link, hazard);
     }
 
     fn set_node(&mut self, node: NodeId, up: bool) {
-        self.node_down[node.index()] = !up;
+        self.core.node_down[node.index()] = !up;
     }
 
     fn last_move(&self) -> Cycle {
-        Cycle(self.last_move.min(self.now))
+        Cycle(self.core.last_move.min(self.core.now))
     }
 }
 

@@ -113,6 +113,7 @@ impl FlitNetwork {
     pub(super) fn allocate_channels(&mut self, router: usize) {
         let mut ports = self.state.waiting_ports[router];
         let vcs = self.state.vcs;
+        let mut asks = 0;
         while ports != 0 {
             let port = ports.trailing_zeros() as usize;
             ports &= ports - 1;
@@ -121,6 +122,7 @@ impl FlitNetwork {
                 let vc = waiting.trailing_zeros() as usize;
                 waiting &= waiting - 1;
                 if let Some(output) = self.choose_channel(router, port, vc) {
+                    asks += 1;
                     self.ask(router, output, crate::ids::small(port * vcs + vc));
                 }
             }
@@ -129,6 +131,10 @@ impl FlitNetwork {
             let output = usize::from(self.scratch.asked[index]);
             let input = usize::from(std::mem::replace(&mut self.scratch.ahead[output], FREE));
             self.take_channel(router, output, input);
+        }
+        if asks > self.scratch.asked.len() {
+            // Who lost may ask for another channel.
+            self.state.try_again(router);
         }
         self.scratch.asked.clear();
     }

@@ -60,7 +60,7 @@ pub(super) struct Sources {
     credits: Vec<u16>,
     /// Channels that no packet holds.
     free: Vec<u16>,
-    /// Nodes with a packet to send.
+    /// Nodes with a packet that may be sent: since the last try one came, or a credit.
     active: Vec<u64>,
     depth: u16,
 }
@@ -104,13 +104,15 @@ impl Sources {
         self.active.fill(0);
     }
 
-    /// Whether no node has a packet to send.
+    /// Whether no node can send.
     pub(super) fn idle(&self) -> bool {
         self.active.iter().all(|word| *word == 0)
     }
 
     pub(super) fn credit(&mut self, channel: usize) {
         self.credits[channel] += 1;
+        let node = channel / self.vcs;
+        self.active[node / 64] |= 1 << (node % 64);
     }
 
     /// The credits of each channel of a node, for the count of what is where.
@@ -201,19 +203,9 @@ impl FlitNetwork {
 
     fn inject_from(&mut self, node: usize) {
         let classes = self.sources.classes;
-        let mut waiting = false;
-        for class in (0..classes).rev() {
-            if self.sources.queues[node * classes + class].first == NONE {
-                continue;
-            }
-            waiting = true;
-            if self.send_one(node, class) {
-                let left = &self.sources.queues[node * classes..][..classes];
-                waiting = left.iter().any(|queue| queue.first != NONE);
-                break;
-            }
-        }
-        if !waiting {
+        let waits = |sources: &Sources, class: usize| sources.queues[node * classes + class].first != NONE;
+        let sent = (0..classes).rev().any(|class| waits(&self.sources, class) && self.send_one(node, class));
+        if !sent || !(0..classes).any(|class| waits(&self.sources, class)) {
             self.sources.active[node / 64] &= !(1 << (node % 64));
         }
     }

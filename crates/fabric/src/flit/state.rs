@@ -108,6 +108,8 @@ pub(super) struct State {
     pub(super) ready_ports: Vec<u64>,
     /// Ports of each router with a waiting channel.
     pub(super) waiting_ports: Vec<u64>,
+    /// Routers in which a waiting head may find a channel: since the last try a head came, or a channel became free.
+    pub(super) retry: Vec<u64>,
     /// Routers with something to do.
     pub(super) active: Vec<u64>,
     /// Flits that left by each port.
@@ -169,6 +171,7 @@ impl State {
             out: vec![OutChannel { credits: depth_u16(depth), owner: FREE, next_in: 0 }; channels],
             ready_ports: vec![0; routers],
             waiting_ports: vec![0; routers],
+            retry: vec![0; routers.div_ceil(64)],
             active: vec![0; routers.div_ceil(64)],
             sent: vec![0; routers * ports],
         })
@@ -187,6 +190,7 @@ impl State {
         self.out.fill(OutChannel { credits: depth, owner: FREE, next_in: 0 });
         self.ready_ports.fill(0);
         self.waiting_ports.fill(0);
+        self.retry.fill(0);
         self.active.fill(0);
     }
 
@@ -203,6 +207,22 @@ impl State {
 
     pub(super) fn wake(&mut self, router: usize) {
         self.active[router / 64] |= 1 << (router % 64);
+    }
+
+    /// Waiting heads of `router`, if there are any, may find a channel.
+    pub(super) fn try_again(&mut self, router: usize) {
+        if self.waiting_ports[router] != 0 {
+            self.retry[router / 64] |= 1 << (router % 64);
+            self.wake(router);
+        }
+    }
+
+    /// Takes the mark of [`State::try_again`].
+    pub(super) fn take_retry(&mut self, router: usize) -> bool {
+        let (word, bit) = (&mut self.retry[router / 64], 1 << (router % 64));
+        let marked = *word & bit != 0;
+        *word &= !bit;
+        marked
     }
 
     /// Lets an input channel ask for the switch.
@@ -225,7 +245,7 @@ impl State {
     pub(super) fn set_waiting(&mut self, router: usize, port: usize, vc: usize) {
         self.port[router * self.ports + port].waiting |= 1 << vc;
         self.waiting_ports[router] |= 1 << port;
-        self.wake(router);
+        self.try_again(router);
     }
 
     /// Stops an input channel's asking for an output channel.

@@ -40,14 +40,15 @@ impl FlitNetwork {
 
     fn router_cycle(&mut self, router: usize) {
         self.allocate_switch(router);
-        if self.state.waiting_ports[router] != 0 {
+        if self.state.take_retry(router) {
             self.allocate_channels(router);
         }
         for grant in 0..self.scratch.grants() {
             let (port, vc) = self.scratch.grant(grant);
             self.forward(router, port, vc);
         }
-        if self.state.ready_ports[router] | self.state.waiting_ports[router] == 0 {
+        let retry = self.state.retry[router / 64] >> (router % 64) & 1;
+        if self.state.ready_ports[router] | retry == 0 {
             self.state.active[router / 64] &= !(1 << (router % 64));
         }
     }
@@ -150,6 +151,11 @@ impl FlitNetwork {
         let state = &mut self.state;
         state.out[channel].credits += 1;
         let owner = state.out[channel].owner;
+        if owner == FREE && self.config.switching != Switching::Wormhole {
+            // There may be room for a whole packet now.
+            let router = state.place(channel).0;
+            state.try_again(router);
+        }
         if state.out[channel].credits == 1 && owner != FREE {
             let router = state.place(channel).0;
             let (port, vc) = (usize::from(owner) >> state.vc_bits, usize::from(owner) & (state.vcs - 1));
@@ -186,6 +192,7 @@ impl FlitNetwork {
         if flit.tail {
             state.out[output].owner = FREE;
             state.port[out].free |= 1 << out_vc;
+            state.try_again(router);
         }
         if flit.tail || visible == 0 || starved {
             state.clear_ready(router, port, vc);

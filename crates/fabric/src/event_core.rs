@@ -1,0 +1,142 @@
+//! What the simulators that jump from event to event share: time, routes, what is up, and what has been counted.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::events::Events;
+use crate::fault::{Fate, Hazard, Hazards};
+use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId, small};
+use crate::network::{Counters, Delivery, Packet};
+use crate::routing::{self, Routes};
+use crate::topology::Topology;
+
+/// The common part of a simulator whose events are `E`.
+#[derive(Debug)]
+pub(crate) struct EventCore<E> {
+    pub(crate) topology: Topology,
+    pub(crate) routes: Routes,
+    /// The routes with all links up.
+    original: Routes,
+    pub(crate) config: Config,
+    /// Ports of a router in the arrays.
+    pub(crate) ports: usize,
+    pub(crate) now: u64,
+    pub(crate) events: Events<E>,
+    /// Flits that left by each port.
+    pub(crate) sent: Vec<u64>,
+    delivered: Vec<Delivery>,
+    dropped: Vec<Packet>,
+    pub(crate) counters: Counters,
+    pub(crate) last_move: u64,
+    link_up: Vec<bool>,
+    pub(crate) node_down: Vec<bool>,
+    pub(crate) hazards: Hazards,
+}
+
+impl<E: Copy + std::fmt::Debug> EventCore<E> {
+    /// At rest.
+    ///
+    /// Errors: parameters out of range.
+    pub(crate) fn new(topology: &Topology, routes: Routes, config: &Config) -> Result<EventCore<E>, Error> {
+        config.check(1)?;
+        let ports = topology.ports_max();
+        Ok(EventCore {
+            original: routes.clone(),
+            routes,
+            config: config.clone(),
+            ports,
+            now: 0,
+            events: Events::new(),
+            sent: vec![0; topology.routers() * ports],
+            delivered: Vec::new(),
+            dropped: Vec::new(),
+            counters: Counters::default(),
+            last_move: 0,
+            link_up: vec![true; topology.links().len()],
+            node_down: vec![false; topology.nodes()],
+            hazards: Hazards::new(config.seed),
+            topology: topology.clone(),
+        })
+    }
+
+    /// The next event before `until`; its cycle becomes the present.
+    pub(crate) fn next_before(&mut self, until: Cycle) -> Option<(u64, E)> {
+        let (at, event) = self.events.take_before(until.0)?;
+        self.now = at;
+        Some((at, event))
+    }
+
+    /// `until` becomes the present.
+    pub(crate) fn pass(&mut self, until: Cycle) {
+        self.now = self.now.max(until.0);
+        self.hazards.release(self.now, &mut self.delivered);
+    }
+
+    pub(crate) fn next_event(&self) -> Option<Cycle> {
+        self.events.first().into_iter().chain(self.hazards.next()).min().map(Cycle)
+    }
+
+    /// Router and port of an output's index.
+    pub(crate) fn output(&self, output: u32) -> (RouterId, usize) {
+        (RouterId(small(output as usize / self.ports)), output as usize % self.ports)
+    }
+
+    /// A packet's instant has come: whether it can set out.
+    pub(crate) fn injected(&mut self, from: NodeId, to: NodeId, flits: u32) -> bool {
+        self.counters.injected_packets += 1;
+        self.counters.injected_flits += u64::from(flits);
+        !self.node_down[from.index()] && self.routes.reaches(self.routes.attachment(from).0, to)
+    }
+
+    /// A packet has come to its node, where it counts as delivered or, if that is down or a hazard had it, as dropped.
+    pub(crate) fn deliver(&mut self, delivery: Delivery, fate: Fate) {
+        self.counters.delivered_flits += u64::from(delivery.packet.flits);
+        let lost = self.node_down[delivery.packet.to.index()];
+        if lost || self.hazards.deliver(delivery, fate, &mut self.delivered) {
+            self.drop(delivery.packet);
+        } else {
+            self.counters.delivered_packets += 1;
+        }
+    }
+
+    /// Counts a packet as dropped.
+    pub(crate) fn drop(&mut self, packet: Packet) {
+        self.counters.dropped_packets += 1;
+        self.dropped.push(packet);
+    }
+
+    pub(crate) fn collect(&mut self, into: &mut Vec<Delivery>) {
+        self.dropped.clear();
+        into.append(&mut self.delivered);
+    }
+
+    pub(crate) fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.dropped);
+    }
+
+    pub(crate) fn link_flits(&self) -> Vec<u64> {
+        let sent = |(router, port): (RouterId, Port)| self.sent[router.index() * self.ports + port.index()];
+        self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+    }
+
+    /// Takes a link down or up and finds routes by what is left; whether anything changed.
+    ///
+    /// Errors: routes that cannot be; nothing has changed then.
+    pub(crate) fn reroute(&mut self, link: LinkId, up: bool) -> Result<bool, Error> {
+        if self.link_up[link.index()] == up {
+            return Ok(false);
+        }
+        let mut after = self.link_up.clone();
+        after[link.index()] = up;
+        let all = after.iter().all(|up| *up);
+        self.routes = if all { self.original.clone() } else { routing::around(&self.topology, &after)? };
+        self.link_up = after;
+        Ok(true)
+    }
+
+    pub(crate) fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
+        let ends = self.topology.links()[link.index()];
+        for (router, port) in [ends.a, ends.b] {
+            self.hazards.set(router.index() * self.ports + port.index(), hazard);
+        }
+    }
+}
