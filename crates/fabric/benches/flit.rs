@@ -71,7 +71,8 @@ fn flits(criterion: &mut Criterion) {
         let routers = Topology::from_spec(spec).expect("a known network").routers() as u64;
         group.throughput(Throughput::Elements(routers * cycles));
         group.bench_function(format!("{spec} at {rate}, packets of {flits}"), |bencher| {
-            bencher.iter_custom(|times| run(times, || loaded(spec, Level::Flit, rate, flits, cycles), cycles));
+            bencher
+                .iter_custom(|times| run(times, || loaded(spec, Level::Flit, rate, flits, cycles), cycles));
         });
     }
     group.finish();

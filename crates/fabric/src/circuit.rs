@@ -189,7 +189,8 @@ impl CircuitNetwork {
         let data = at + hops * pass + inject;
         for (hop, output) in circuit.path.iter().enumerate() {
             // The last flit has left the output when it is on the link.
-            let tail = data + inject + hop as u64 * pass + u64::from(self.core.config.delays.switch) + flits - 1;
+            let tail =
+                data + inject + hop as u64 * pass + u64::from(self.core.config.delays.switch) + flits - 1;
             self.taken_until[*output as usize] = tail;
             self.core.sent[*output as usize] += flits;
             self.core.counters.hops += flits;
@@ -220,7 +221,10 @@ impl CircuitNetwork {
         let packet = circuit.packet;
         let mut fate = Fate::default();
         if !self.core.hazards.none() {
-            circuit.path.iter().for_each(|o| self.core.hazards.cross(*o as usize, circuit.sequence, &mut fate));
+            circuit
+                .path
+                .iter()
+                .for_each(|o| self.core.hazards.cross(*o as usize, circuit.sequence, &mut fate));
         }
         let delivery = Delivery {
             packet,
@@ -317,7 +321,8 @@ impl Network for CircuitNetwork {
         }
         // All set-ups under way start again by the new routes; circuits over the failed link are lost.
         let ends = self.core.topology.links()[link.index()];
-        let cut = [ends.a, ends.b].map(|(router, port)| small(router.index() * self.core.ports + port.index()));
+        let cut =
+            [ends.a, ends.b].map(|(router, port)| small(router.index() * self.core.ports + port.index()));
         let now = self.core.now;
         let mut again = Vec::new();
         for (at, event) in self.core.events.take_all() {

@@ -2,7 +2,7 @@
 
 use fabric::analysis;
 use fabric::topology::Topology;
-use fabric::traffic::{Load, Pattern, Process, measure};
+use fabric::traffic::{Load, Pattern, measure};
 use fabric::{Config, simulate};
 
 /// Flits accepted for each node and cycle when every source sends all it can.
@@ -10,13 +10,9 @@ fn accepted(spec: &str, pattern: &str) -> f64 {
     let topology = Topology::from_spec(spec).expect("a known network");
     let config = Config { vcs: 8, ..Config::default() };
     let load = Load {
-        destinations: Pattern::parse(pattern).and_then(|p| p.on(&topology)).expect("a known pattern"),
-        rate: 1.0,
-        packet_flits: 1,
-        process: Process::Bernoulli,
-        seed: 1,
         warmup_cycles: Some(3000),
         measure_cycles: Some(5000),
+        ..Load::new(Pattern::parse(pattern).and_then(|p| p.on(&topology)).expect("a known pattern"), 1.0, 1)
     };
     let mut network = simulate::build(&topology, None, &config, 1).expect("it can be").network;
     measure(network.as_mut(), topology.nodes(), &load).expect("the rate is in range").accepted_mean
@@ -42,13 +38,8 @@ fn uniform_throughput_is_below_the_bisection_s_and_near_the_ideal() {
 fn saturated(spec: &str, pattern: &str, rate: f64) -> bool {
     let topology = Topology::from_spec(spec).expect("a known network");
     let load = Load {
-        destinations: Pattern::parse(pattern).and_then(|p| p.on(&topology)).expect("a known pattern"),
-        rate,
-        packet_flits: 1,
-        process: Process::Bernoulli,
-        seed: 1,
-        warmup_cycles: None,
         measure_cycles: Some(30_000),
+        ..Load::new(Pattern::parse(pattern).and_then(|p| p.on(&topology)).expect("a known pattern"), rate, 1)
     };
     let mut network = simulate::build(&topology, None, &Config::default(), 1).expect("it can be").network;
     measure(network.as_mut(), topology.nodes(), &load).expect("the rate is in range").saturated

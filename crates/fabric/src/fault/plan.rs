@@ -44,6 +44,11 @@ impl Plan {
         Plan { changes, next: 0 }
     }
 
+    /// Whether nothing ever changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// Lets time pass until `until`, with the changes that are due before it.
     ///
     /// Errors: a change that the network refuses.

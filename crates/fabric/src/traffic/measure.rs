@@ -8,6 +8,7 @@
 use super::process::Arrivals;
 use super::{Destinations, Histogram, Process};
 use crate::error::Error;
+use crate::fault::Plan;
 use crate::ids::{Cycle, NodeId, small};
 use crate::network::{Delivery, Network, Packet};
 use crate::rng::Rng;
@@ -31,6 +32,30 @@ pub struct Load {
     pub warmup_cycles: Option<u64>,
     /// Cycles of the measurement; `None` measures until the mean latency is known to about 1 %.
     pub measure_cycles: Option<u64>,
+    /// Priority classes of the network.
+    pub classes: u8,
+    /// The share of packets that are of the highest class; the others are of the lowest.
+    pub high_share: f64,
+    /// What fails when, counted from the start of the warm-up.
+    pub faults: Plan,
+}
+
+impl Load {
+    /// All nodes load a network without classes and faults by the same process, until it is known well.
+    pub fn new(destinations: Destinations, rate: f64, packet_flits: u32) -> Load {
+        Load {
+            destinations,
+            rate,
+            packet_flits,
+            process: Process::Bernoulli,
+            seed: 1,
+            warmup_cycles: None,
+            measure_cycles: None,
+            classes: 1,
+            high_share: 0.0,
+            faults: Plan::default(),
+        }
+    }
 }
 
 /// What a measurement found.
@@ -44,6 +69,10 @@ pub struct Report {
     pub latency_mean_cycles: Option<f64>,
     /// The latencies of packets that were measured and arrived.
     pub latencies: Histogram,
+    /// The latencies of those of the highest class, if there are several.
+    pub latencies_high: Histogram,
+    /// Packets dropped by faults in the measurement.
+    pub dropped: u64,
     /// Flits delivered for each node and cycle.
     pub accepted_mean: f64,
     /// The same for the source of which the fewest were delivered.
@@ -111,6 +140,13 @@ struct Run<'a> {
     made: Vec<u64>,
     done: Vec<u64>,
     measured_under_way: u64,
+    faults: Plan,
+    /// Packets that had been dropped when the measurement began.
+    dropped: u64,
+    /// Whether no more packets are made.
+    quiet: bool,
+    /// Draws the classes of packets.
+    classes: Rng,
 }
 
 /// Means of one window.
@@ -150,6 +186,10 @@ impl<'a> Run<'a> {
             made: vec![0; nodes],
             done: vec![0; nodes],
             measured_under_way: 0,
+            faults: load.faults.clone(),
+            dropped: 0,
+            quiet: false,
+            classes: Rng::stream(load.seed, u64::MAX),
         }
     }
 
@@ -161,7 +201,7 @@ impl<'a> Run<'a> {
         while self.network.now().0 < end {
             let until = (self.network.now().0 + 100).min(end);
             self.make_packets(until)?;
-            self.network.advance(Cycle(until));
+            self.faults.advance(self.network, Cycle(until))?;
             self.deliveries.clear();
             self.network.collect(&mut self.deliveries);
             for delivery in &self.deliveries {
@@ -180,7 +220,7 @@ impl<'a> Run<'a> {
 
     fn make_packets(&mut self, until: u64) -> Result<(), Error> {
         while let Some(Reverse((at, node))) = self.due.peek().copied() {
-            if at >= until {
+            if at >= until || self.quiet {
                 break;
             }
             self.due.pop();
@@ -188,7 +228,9 @@ impl<'a> Run<'a> {
             let from = NodeId(node);
             let to = self.load.destinations.draw(from, arrivals.rng());
             let tag = if self.measuring { MEASURED } else { 0 };
-            let packet = Packet { from, to, flits: self.load.packet_flits, class: 0, tag };
+            let high = self.load.classes > 1 && self.classes.chance(self.load.high_share);
+            let class = if high { self.load.classes - 1 } else { 0 };
+            let packet = Packet { from, to, flits: self.load.packet_flits, class, tag };
             self.network.inject(packet, Cycle(at))?;
             self.made[node as usize] += u64::from(self.load.packet_flits);
             self.measured_under_way += tag;
@@ -225,7 +267,9 @@ impl<'a> Run<'a> {
     fn measure(&mut self, warmup: u64) -> Result<Report, Error> {
         let links_before = self.network.link_flits();
         let (made, done) = (self.made.clone(), self.done.clone());
-        let mut latencies = Histogram::default();
+        self.dropped = self.network.counters().dropped_packets;
+        let (mut latencies, mut latencies_high) = (Histogram::default(), Histogram::default());
+        let high = self.load.classes.max(2) - 1;
         let (mut routers, mut batches, mut flits) = (0u64, Vec::new(), 0);
         let mut measured = 0;
         let mut saturated;
@@ -234,6 +278,9 @@ impl<'a> Run<'a> {
             let step = self.load.measure_cycles.unwrap_or(WINDOW);
             let window = self.pass(step, |delivery| {
                 latencies.add(delivery.latency_cycles());
+                if delivery.packet.class == high {
+                    latencies_high.add(delivery.latency_cycles());
+                }
                 routers += u64::from(delivery.routers);
             })?;
             measured += step;
@@ -281,6 +328,8 @@ impl<'a> Run<'a> {
                     .zip(latencies.mean())
                     .map(|(e, mean)| e * mean),
                 stuck,
+                latencies_high,
+                dropped: self.network.counters().dropped_packets - self.dropped,
                 latencies,
             }
         };
@@ -304,6 +353,10 @@ impl<'a> Run<'a> {
             let packets = stored / f64::from(self.load.packet_flits);
             one |= stored > SOURCE_BACKLOG_MAX.0 * here && packets > SOURCE_BACKLOG_MAX.1;
         }
+        // What faults dropped is not stored up anywhere; of whom it was is not known.
+        let lost = (self.network.counters().dropped_packets - self.dropped) as f64;
+        kept -= lost * f64::from(self.load.packet_flits);
+        one &= lost == 0.0;
         let packets = kept / f64::from(self.load.packet_flits);
         one || (kept > BACKLOG_MAX * came && packets > 2.0 * self.nodes as f64 + 20.0)
     }
@@ -312,7 +365,9 @@ impl<'a> Run<'a> {
     fn drain(&mut self, measured: u64, latencies: &mut Histogram, routers: &mut u64) -> Result<bool, Error> {
         let limit = 20 * measured + 100 * WINDOW;
         let mut waited = 0;
-        while self.measured_under_way > 0 {
+        while self.measured_under_way > 0 && (self.load.faults.is_empty() || self.network.in_flight() > 0) {
+            // With faults some never arrive: all that is under way has to, and nothing more comes.
+            self.quiet = !self.load.faults.is_empty();
             self.pass(100, |delivery| {
                 latencies.add(delivery.latency_cycles());
                 *routers += u64::from(delivery.routers);

@@ -24,7 +24,7 @@ pub(crate) enum Verb {
     /// Properties and drawing of an interconnection network.
     Topology(topology::Args),
     /// Synthetic traffic on a network: latency and throughput.
-    Traffic(traffic::Args),
+    Traffic(Box<traffic::Args>),
     /// Simulate scheduling policies on a workload: Gantt chart and metrics.
     Schedule(schedule::Args),
     /// What a snapshot is of, and whether it is whole.

@@ -1,5 +1,6 @@
 //! `multivac traffic`: synthetic traffic on a network, one load or the whole curve.
 
+mod given;
 mod report;
 mod setup;
 
@@ -7,76 +8,20 @@ use crate::draw::chart;
 use crate::exit::{Exit, Failure};
 use crate::verb::topology::{pretty, write};
 use fabric::traffic::{self, Report, Sweep};
+use given::{Given, Source};
 use setup::Setup;
 use std::path::PathBuf;
 
 /// Flags of `multivac traffic`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The network: as for `multivac topology`, sizes or a file.
-    #[arg(long, default_value = "mesh:8x8")]
-    topology: String,
-    /// The number of nodes, from which sizes that the topology leaves out follow.
-    #[arg(long)]
-    nodes: Option<u32>,
-    /// uniform, transpose, bit-complement, bit-reverse, tornado, neighbour, hotspot[:NODE:SHARE], or
-    /// permutation:FILE.
-    #[arg(long, default_value = "uniform")]
-    pattern: String,
-    /// Flits that each node makes a cycle, 0 to 1; without it (and without --sweep) the curve is swept.
-    #[arg(long)]
-    rate: Option<f64>,
+    /// A TOML file whose keys are the flags below with `_` for `-`; a flag goes before its key.
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
     /// Find the curve of latency against load, and saturation.
     #[arg(long)]
     sweep: bool,
-    /// Flits of a packet.
-    #[arg(long, default_value_t = 8)]
-    packet_flits: u32,
-    /// Virtual channels of a port.
-    #[arg(long, default_value_t = 4)]
-    vcs: u32,
-    /// Flits that the buffer of a virtual channel holds.
-    #[arg(long, default_value_t = 8)]
-    buffer_flits: u32,
-    /// store-and-forward, cut-through, wormhole or circuit.
-    #[arg(long, default_value = "wormhole")]
-    switching: String,
-    /// auto, dimension-order (e-cube), up-down, minimal-adaptive, valiant, ugal or table.
-    #[arg(long, default_value = "auto")]
-    routing: String,
-    /// flit (every flit in every router) or packet (links as servers).
-    #[arg(long, default_value = "flit")]
-    level: String,
-    /// bernoulli, or bursty with the mean burst as in `bursty:100`.
-    #[arg(long, default_value = "bernoulli")]
-    process: String,
-    /// Cycles to compute a route.
-    #[arg(long, default_value_t = 0)]
-    route_delay: u32,
-    /// Cycles to allocate a virtual channel.
-    #[arg(long, default_value_t = 1)]
-    vc_alloc_delay: u32,
-    /// Cycles to allocate the switch.
-    #[arg(long, default_value_t = 1)]
-    switch_alloc_delay: u32,
-    /// Cycles to cross the switch.
-    #[arg(long, default_value_t = 1)]
-    switch_delay: u32,
-    /// Cycles to cross a link.
-    #[arg(long, default_value_t = 1)]
-    link_delay: u32,
-    /// Cycles to take account of a credit.
-    #[arg(long, default_value_t = 1)]
-    credit_delay: u32,
-    /// Cycles of warm-up; without it, until the network is steady.
-    #[arg(long)]
-    warmup: Option<u64>,
-    /// Cycles of measurement; without it, until the mean latency is known to about 1 %.
-    #[arg(long)]
-    cycles: Option<u64>,
-    /// The seed of all that is random.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -88,8 +33,12 @@ pub(crate) struct Args {
 impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let setup = Setup::new(&self)?;
-        match self.rate {
+        let (given, source) = match &self.file {
+            Some(path) => self.given.clone().with_file(path)?,
+            None => (self.given.clone(), Source::default()),
+        };
+        let setup = Setup::new(&given, source)?;
+        match given.rate {
             Some(rate) if !self.sweep => self.one(&setup, rate),
             _ => self.curve(&setup),
         }

@@ -10,7 +10,7 @@ use fabric::rng::Rng;
 use fabric::routing::{Algorithm, Routes, Table};
 use fabric::simulate;
 use fabric::topology::Topology;
-use fabric::traffic::{Load, Pattern, Process, sweep};
+use fabric::traffic::{Load, Pattern, sweep};
 use fabric::{Config, Cycle, Error, NodeId, Packet};
 use std::fmt::Write;
 
@@ -47,13 +47,9 @@ pub(super) fn deadlock() -> Result<Shown, Failure> {
 pub(super) fn saturation() -> Result<Shown, Failure> {
     let topology = Topology::from_spec("mesh:4x4").map_err(failure)?;
     let load = Load {
-        destinations: Pattern::Uniform.on(&topology).map_err(failure)?,
-        rate: 0.0,
-        packet_flits: 8,
-        process: Process::Bernoulli,
-        seed: 1,
         warmup_cycles: Some(2000),
         measure_cycles: Some(20_000),
+        ..Load::new(Pattern::Uniform.on(&topology).map_err(failure)?, 0.0, 8)
     };
     let fresh = || simulate::build(&topology, None, &Config::default(), 8).map(|built| built.network);
     let found = sweep(fresh, topology.nodes(), &load).map_err(failure)?;

@@ -6,7 +6,7 @@ use crate::tour::Shown;
 use fabric::analysis;
 use fabric::simulate;
 use fabric::topology::Topology;
-use fabric::traffic::{Load, Pattern, Process, Report, measure};
+use fabric::traffic::{Load, Pattern, Report, measure};
 use fabric::{Config, Cycle, Error, Network, NodeId, Packet};
 use std::fmt::Write;
 
@@ -18,13 +18,9 @@ pub(super) fn failure(error: Error) -> Failure {
 /// Uniform traffic at a light load.
 pub(super) fn light(topology: &Topology, rate: f64) -> Result<Report, Failure> {
     let load = Load {
-        destinations: Pattern::Uniform.on(topology).map_err(failure)?,
-        rate,
-        packet_flits: 8,
-        process: Process::Bernoulli,
-        seed: 1,
         warmup_cycles: Some(1000),
         measure_cycles: Some(10_000),
+        ..Load::new(Pattern::Uniform.on(topology).map_err(failure)?, rate, 8)
     };
     let mut simulation = simulate::build(topology, None, &Config::default(), 8).map_err(failure)?;
     measure(simulation.network.as_mut(), topology.nodes(), &load).map_err(failure)

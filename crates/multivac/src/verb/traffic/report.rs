@@ -40,6 +40,9 @@ fn point(report: &Report) -> Value {
         "latency_max_cycles": percentile(100),
         "accepted_mean": report.accepted_mean,
         "accepted_min": report.accepted_min,
+        "latency_high_mean_cycles": report.latencies_high.mean().filter(|_| !report.saturated),
+        "latency_high_p99_cycles": report.latencies_high.percentile(99).filter(|_| !report.saturated),
+        "dropped_packets": report.dropped,
         "saturated": report.saturated,
         "stuck": report.stuck,
         "routers_mean": report.routers_mean,
@@ -117,6 +120,12 @@ pub(super) fn text(setup: &Setup, simulation: &Simulation, report: &Report) -> S
             line("latency, 50/95/99 %, max", format!("{} / {} / {}, {}", at(50), at(95), at(99), at(100)));
         }
         None => line("latency", "none: the network is saturated, sources store up packets".to_owned()),
+    }
+    if let (Some(mean), Some(p99)) = (report.latencies_high.mean(), report.latencies_high.percentile(99)) {
+        line("latency, highest class", format!("{mean:.2} cycles, 99 % {p99}"));
+    }
+    if report.dropped > 0 {
+        line("dropped by faults", format!("{} packets", report.dropped));
     }
     line("accepted, mean", format!("{:.4} flits per node and cycle", report.accepted_mean));
     line("accepted, worst source", format!("{:.4}", report.accepted_min));

@@ -1,11 +1,12 @@
-//! From flags to a network and its load, or to an error with its place.
+//! From what was given to a network and its load, or to an error with its place.
 
-use super::Args;
+use super::given::{Given, Source};
 use crate::exit::{Exit, Failure};
 use crate::verb::topology::{Loaded, failure, load};
+use fabric::fault::{Plan, parse_plan};
 use fabric::routing::{Algorithm, Table};
 use fabric::simulate::{self, Simulation};
-use fabric::topology::Topology;
+use fabric::topology::{Spec, Topology};
 use fabric::traffic::{Load, Pattern, Process, parse_permutation};
 use fabric::{Config, Delays, Error, Level, Switching};
 use std::path::Path;
@@ -17,67 +18,103 @@ pub(super) struct Setup {
     pub(super) config: Config,
     table: Option<Table>,
     load: Load,
+    source: Source,
 }
 
 impl Setup {
-    /// Reads the flags.
+    /// Reads what was given.
     ///
     /// Errors: any that is off, shown with its place.
-    pub(super) fn new(args: &Args) -> Result<Setup, Failure> {
-        let Loaded { topology, routes } = load(&args.topology, args.nodes)?;
-        let flag = |name: &str, text: &str, error: Error| failure(&error, Path::new(name), text);
-        let pattern = pattern(&args.pattern, &topology)?;
-        let destinations = pattern.on(&topology).map_err(|error| flag("--pattern", &args.pattern, error))?;
-        let switching =
-            Switching::parse(&args.switching).map_err(|error| flag("--switching", &args.switching, error))?;
-        let routing =
-            Algorithm::parse(&args.routing).map_err(|error| flag("--routing", &args.routing, error))?;
-        let level = Level::parse(&args.level).map_err(|error| flag("--level", &args.level, error))?;
-        let process =
-            Process::parse(&args.process).map_err(|error| flag("--process", &args.process, error))?;
+    pub(super) fn new(given: &Given, source: Source) -> Result<Setup, Failure> {
+        let network = given.topology.as_deref().unwrap_or("mesh:8x8");
+        let Loaded { topology, routes } =
+            load(network, given.nodes).map_err(|error| match source.place("topology") {
+                // A specification is inside the file; a file of its own has shown its own place.
+                Some((start, path, text)) => match Spec::parse_for(network, given.nodes) {
+                    Err(error) => failure(&error.shifted(start + 1), path, text),
+                    Ok(_) => error,
+                },
+                None => error,
+            })?;
+        let word = |key: &str, value: &Option<String>, default: &str| {
+            let text = value.clone().unwrap_or_else(|| default.to_owned());
+            let at =
+                source.place(key).map(|(start, path, file)| (start + 1, path.to_owned(), file.to_owned()));
+            let flag = format!("--{key}");
+            move |error: Error| match &at {
+                Some((start, path, file)) => failure(&error.shifted(*start), path, file),
+                None => failure(&error, Path::new(&flag), &text),
+            }
+        };
+        let pattern_text = given.pattern.as_deref().unwrap_or("uniform");
+        let at = word("pattern", &given.pattern, "uniform");
+        let pattern = pattern(pattern_text, &topology, &at)?;
+        let destinations = pattern.on(&topology).map_err(at)?;
+        let text =
+            |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+        let switching = Switching::parse(&text(&given.switching, "wormhole")).map_err(word(
+            "switching",
+            &given.switching,
+            "wormhole",
+        ))?;
+        let routing = Algorithm::parse(&text(&given.routing, "auto")).map_err(word(
+            "routing",
+            &given.routing,
+            "auto",
+        ))?;
+        let level = Level::parse(&text(&given.level, "flit")).map_err(word("level", &given.level, "flit"))?;
+        let process = Process::parse(&text(&given.process, "bernoulli")).map_err(word(
+            "process",
+            &given.process,
+            "bernoulli",
+        ))?;
         let table = if routes.is_empty() {
             None
         } else {
-            Some(Table::given(&topology, &routes).map_err(|error| plain(&error))?)
+            Some(Table::given(&topology, &routes).map_err(|error| plain(&error, &source))?)
         };
-        let delays = Delays {
-            route: args.route_delay,
-            vc_alloc: args.vc_alloc_delay,
-            switch_alloc: args.switch_alloc_delay,
-            switch: args.switch_delay,
-            link: args.link_delay,
-            node_link: args.link_delay,
-            credit: args.credit_delay,
-        };
+        let default = Config::default();
+        let classes = given.classes.unwrap_or(default.classes);
+        let seed = given.seed.unwrap_or(default.seed);
         let config = Config {
             switching,
             level,
             routing,
-            vcs: args.vcs,
-            buffer_flits: args.buffer_flits,
-            classes: 1,
-            delays,
-            seed: args.seed,
+            vcs: given.vcs.unwrap_or(default.vcs),
+            buffer_flits: given.buffer_flits.unwrap_or(default.buffer_flits),
+            classes,
+            delays: delays(given, default.delays),
+            seed,
         };
         let load = Load {
             destinations,
             rate: 0.0,
-            packet_flits: args.packet_flits,
+            packet_flits: given.packet_flits.unwrap_or(8),
             process,
-            seed: args.seed,
-            warmup_cycles: args.warmup,
-            measure_cycles: args.cycles,
+            seed,
+            warmup_cycles: given.warmup,
+            measure_cycles: given.cycles,
+            classes: u8::try_from(classes).unwrap_or(u8::MAX),
+            high_share: given.high_share.unwrap_or(if classes > 1 { 0.1 } else { 0.0 }),
+            faults: faults(given, &topology)?,
         };
-        let setup = Setup { topology, pattern, config, table, load };
-        if let Some(rate) = args.rate.filter(|rate| !(0.0..=1.0).contains(rate)) {
-            let error = Error::Parameter {
-                name: "rate",
-                value: rate.to_string(),
-                reason: "a node makes at most one flit a cycle".to_owned(),
-                way_out: "choose a rate from 0 to 1 flits per node and cycle".to_owned(),
-            };
-            return Err(setup.failure(&error));
-        }
+        let setup = Setup { topology, pattern, config, table, load, source };
+        let share = |name: &'static str, value: Option<f64>, reason: &str, way_out: &str| match value {
+            Some(value) if !(0.0..=1.0).contains(&value) => Err(setup.failure(&Error::Parameter {
+                name,
+                value: value.to_string(),
+                reason: reason.to_owned(),
+                way_out: way_out.to_owned(),
+            })),
+            _ => Ok(()),
+        };
+        share(
+            "rate",
+            given.rate,
+            "a node makes at most one flit a cycle",
+            "choose a rate from 0 to 1 flits per node and cycle",
+        )?;
+        share("high-share", given.high_share, "it is a share of the packets", "choose a value from 0 to 1")?;
         Ok(setup)
     }
 
@@ -96,21 +133,45 @@ impl Setup {
         Load { rate, ..self.load.clone() }
     }
 
-    /// An error that no text holds, named after its flag.
+    /// An error in what was given, at its place in the file or named after its flag.
     pub(super) fn failure(&self, error: &Error) -> Failure {
-        plain(error)
+        plain(error, &self.source)
     }
 }
 
-fn plain(error: &Error) -> Failure {
-    let text = match error {
-        Error::Parameter { name, value, reason, .. } => format!("--{name} {value}: {reason}"),
-        other => other.to_string(),
-    };
-    Failure::new(Exit::Config, text, error.help())
+fn delays(given: &Given, default: Delays) -> Delays {
+    Delays {
+        route: given.route_delay.unwrap_or(default.route),
+        vc_alloc: given.vc_alloc_delay.unwrap_or(default.vc_alloc),
+        switch_alloc: given.switch_alloc_delay.unwrap_or(default.switch_alloc),
+        switch: given.switch_delay.unwrap_or(default.switch),
+        link: given.link_delay.unwrap_or(default.link),
+        node_link: given.link_delay.unwrap_or(default.node_link),
+        credit: given.credit_delay.unwrap_or(default.credit),
+    }
 }
 
-fn pattern(text: &str, topology: &Topology) -> Result<Pattern, Failure> {
+fn plain(error: &Error, source: &Source) -> Failure {
+    match error {
+        Error::Parameter { name, value, reason, .. } => {
+            source.failure(name, &format!("--{name} {value}: {reason}"), &error.help())
+        }
+        other => Failure::new(Exit::Config, other.to_string(), error.help()),
+    }
+}
+
+fn faults(given: &Given, topology: &Topology) -> Result<Plan, Failure> {
+    let Some(path) = &given.faults else { return Ok(Plan::default()) };
+    let text = read(path, "name a file with a fault a line, as `1000 link 3 7 down`")?;
+    parse_plan(&text, topology).map_err(|error| failure(&error, path, &text))
+}
+
+fn read(path: &Path, help: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::Config, format!("cannot read {}: {error}", path.display()), help))
+}
+
+fn pattern(text: &str, topology: &Topology, at: &impl Fn(Error) -> Failure) -> Result<Pattern, Failure> {
     let Some(file) = text.strip_prefix("permutation:") else {
         if text == "permutation" {
             return Err(Failure::new(
@@ -119,10 +180,8 @@ fn pattern(text: &str, topology: &Topology) -> Result<Pattern, Failure> {
                 "write --pattern permutation:FILE, one destination a line",
             ));
         }
-        return Pattern::parse(text).map_err(|error| failure(&error, Path::new("--pattern"), text));
+        return Pattern::parse(text).map_err(at);
     };
-    let list = std::fs::read_to_string(file).map_err(|error| {
-        Failure::new(Exit::Config, format!("cannot read {file}: {error}"), "name a file of destinations")
-    })?;
+    let list = read(Path::new(file), "name a file of destinations")?;
     parse_permutation(&list, topology.nodes()).map_err(|error| failure(&error, Path::new(file), &list))
 }
