@@ -41,13 +41,44 @@ fn of_mesh(dims: &[u32]) -> u64 {
     (0..sorted.len().min(last + 1)).map(|i| sorted[i + 1..].iter().product::<u64>()).sum()
 }
 
-/// A tree is cut below the root: whole subtrees to one side; an odd arity also cuts one child of each level.
+/// Leaves up to which a tree's best cut is found for every number of leaves on one side.
+const TREE_MAX: u64 = 4096;
+
+/// A tree of even arity is cut below the root, half of the subtrees to each side. For an odd arity, the fewest cuts that
+/// put a number of leaves on one side follow from those of the subtrees, level by level.
 fn of_tree(arity: u64, levels: u32) -> Figure {
     if arity.is_multiple_of(2) {
         return Figure::Exact(arity / 2);
     }
-    let levels = u64::from(levels);
-    Figure::AtMost((arity / 2) * levels)
+    let leaves = arity.saturating_pow(levels);
+    if leaves > TREE_MAX {
+        // Half of the subtrees, and so on in the one that is left.
+        return Figure::AtMost((arity / 2) * u64::from(levels));
+    }
+    // By leaves on the root's side: the fewest cuts. The other side's are the same, seen from there.
+    let mut near: Vec<u64> = vec![NEVER, 0];
+    for _ in 0..levels {
+        let size = near.len() - 1;
+        // A subtree whose root is on the other side costs the link to it.
+        let child: Vec<u64> = (0..=size).map(|n| near[n].min(near[size - n] + 1)).collect();
+        near = (1..arity).fold(child.clone(), |sum, _| least_sums(&sum, &child));
+    }
+    let half = (near.len() - 1) / 2;
+    Figure::Exact(near[half].min(near[near.len() - 1 - half]))
+}
+
+/// More cuts than any tree has links.
+const NEVER: u64 = u64::MAX / 4;
+
+/// For each total the least sum of an entry of `a` and one of `b`.
+fn least_sums(a: &[u64], b: &[u64]) -> Vec<u64> {
+    let mut sums = vec![NEVER; a.len() + b.len() - 1];
+    for (i, x) in a.iter().enumerate() {
+        for (j, y) in b.iter().enumerate() {
+            sums[i + j] = sums[i + j].min(x + y);
+        }
+    }
+    sums
 }
 
 fn search(topology: &Topology) -> Figure {
@@ -191,6 +222,17 @@ mod tests {
             let topology = Topology::from_spec(text).unwrap();
             assert_eq!(bisection(&topology).value(), Cut::new(&topology).exhaustive(), "{text}");
         }
+    }
+
+    #[test]
+    fn odd_trees_are_cut_as_all_their_cuts_say() {
+        for (text, links) in [("tree:3:1", 1), ("tree:3:2", 2), ("tree:5:1", 2)] {
+            let topology = Topology::from_spec(text).unwrap();
+            assert_eq!(bisection(&topology), Figure::Exact(Cut::new(&topology).exhaustive()), "{text}");
+            assert_eq!(bisection(&topology).value(), links, "{text}");
+        }
+        let large = Topology::from_spec("tree:3:5").unwrap();
+        assert!(bisection(&large).is_exact() && bisection(&large).value() <= 5);
     }
 
     #[test]

@@ -129,12 +129,13 @@ fn document(loaded: &Loaded, runs: &[Run], broken: Option<&Broken>) -> Value {
     });
     if let Some(broken) = broken {
         document["error"] = json!({ "policy": broken.policy, "message": broken.stop.to_string() });
-        if let Stop::Deadlock { at, waiting, total } = &broken.stop {
+        if let Stop::Deadlock { at, waiting, total } | Stop::Stalled { at, waiting, total, .. } = &broken.stop
+        {
             let waits = waiting
                 .iter()
                 .map(|thread| json!({ "thread": thread.name, "waits_for": thread.what, "on": thread.on }));
-            document["deadlock"] =
-                json!({ "at_ns": at.0, "threads": total, "waiting": waits.collect::<Vec<_>>() });
+            let kind = if matches!(broken.stop, Stop::Deadlock { .. }) { "deadlock" } else { "stall" };
+            document[kind] = json!({ "at_ns": at.0, "threads": total, "waiting": waits.collect::<Vec<_>>() });
         }
     }
     document

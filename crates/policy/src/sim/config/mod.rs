@@ -259,6 +259,11 @@ impl Schedule {
             Stop::Deadlock { waiting, .. } => {
                 waiting.first().map_or(0..0, |first| phase(first.thread, first.phase))
             }
+            Stop::Stalled { waiting, .. } => {
+                // Who waits for another and keeps its CPUs is the cause.
+                let cause = waiting.iter().find(|thread| !thread.what.starts_with("a CPU"));
+                cause.map_or(0..0, |thread| phase(thread.thread, thread.phase))
+            }
             Stop::NotHolder { thread, .. } => {
                 let program = self.workload.tasks[thread.index()].program as usize;
                 let ops = &self.workload.programs[program];
@@ -272,6 +277,9 @@ impl Schedule {
                 "give the machine more CPUs, or let gang scheduling split it with `packing = \"fill\"` under `[policy]`"
             }
             Stop::Deadlock { .. } => "take locks in one order, and let every wait have its answer",
+            Stop::Stalled { .. } => {
+                "groups that wait for each other need CPUs at the same time: more CPUs, or a policy that shares them"
+            }
             Stop::TooLong { .. } => "raise `steps_max` under `[machine]`, or make the workload smaller",
             _ => "",
         };
