@@ -38,10 +38,11 @@ fn flags_that_cannot_be() {
 
 #[test]
 fn configurations_that_cannot_be() {
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("schema = 1\n[[node]]\nhartz = 2\n", &["unknown key `hartz`", "did you mean `harts`?", ":3:1"]),
         ("schema = 1\n[[node]]\nmmu = \"hardwear\"\n", &["did you mean `hardware`?"]),
         ("schema = 1\n[output]\npcap = [\"n9\"]\n", &["there is no node `n9`", "the only node is `n0`"]),
+        ("schema = 1\n[[node]]\ncount = 12\n[network]\ntopology = \"hypercube\"\n", &["8 or 16", ":5:"]),
         ("schema = 9\n", &["schema 9"]),
         ("[[node]]\n", &["begin it with `schema = 1`"]),
         ("schema = \n", &["error"]),

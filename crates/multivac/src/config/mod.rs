@@ -16,7 +16,7 @@ pub(crate) mod units;
 
 pub(crate) use devices::{disk, share};
 pub(crate) use differ::difference;
-pub(crate) use fault::{Fault, What, changes as fault_changes, words as fault_words};
+pub(crate) use fault::{Effect, Fault, What, changes as fault_changes, words as fault_words};
 pub(crate) use network::Network;
 pub(crate) use nodes::{Group, Interfaces, memory_problem};
 pub(crate) use output::Output;

@@ -135,3 +135,91 @@ fn sets_change_one_key_each() {
         assert_eq!(failure.exit, Exit::Config, "{set}");
     }
 }
+
+const CLUSTER: &str = r#"schema = 1
+[[node]]
+name = "head"
+memory = "32MiB"
+clock = "2GHz"
+program = "jacobi"
+[[node]]
+count = 7
+memory = "16MiB"
+nics = 2
+elf = "a.elf"
+append = "grid=8"
+[network]
+topology = "hypercube"
+switching = "store-and-forward"
+latency = "250ns"
+bandwidth = "2.5Gbit/s"
+[[fault]]
+at = "2ms"
+until = "3ms"
+link = ["head", "n1"]
+loss = 0.25
+delay = "5us"
+[[fault]]
+link = "all"
+corruption = 0.5
+[[fault]]
+at = "1s"
+partition = ["head", "n1"]
+[[fault]]
+at = "2s"
+crash = "n7"
+[run]
+on = "all"
+on_failure = "go-on"
+"#;
+
+#[test]
+fn a_cluster_is_read_and_its_canonical_form_reads_back() {
+    let config = parse(CLUSTER).unwrap();
+    assert_eq!(
+        (config.node_count(), config.names()[0].as_str(), config.names()[7].as_str()),
+        (8, "head", "n7")
+    );
+    assert_eq!(config.groups[1].node.interfaces.count, 2);
+    assert_eq!((config.network.latency_ps, config.network.bits_per_s), (250_000, 2_500_000_000));
+    assert_eq!((config.faults.len(), &config.run.on, config.run.survives), (4, &On::All, true));
+    let printed = canonical(&config);
+    let again = Config::parse(Path::new("one.toml"), &printed).unwrap();
+    assert_eq!(canonical(&again), printed);
+    let wiring = config.wiring().unwrap();
+    assert_eq!((wiring.topology.name(), wiring.latency.0), ("hypercube:3", 250_000));
+    let changes = fault_changes(&config, &wiring.topology, wiring.clock).unwrap();
+    // Twelve links hurt for ever, one of them also for a while, a cut that stays, and a crash.
+    assert_eq!(changes.len(), 12 + 2 + 1 + 1);
+}
+
+#[test]
+fn clusters_that_cannot_be_say_where_and_what_can() {
+    let node = "schema = 1\n[[node]]\ncount = 8\n";
+    for (text, parts) in [
+        ("[network]\ntopology = \"hypercub\"\n", &["x.toml:5:13", "did you mean `hypercube`?"][..]),
+        ("[network]\ntopology = \"mesh:3x3\"\n", &["9 nodes", "leave the sizes out"]),
+        ("[network]\nlatency = \"0us\"\n", &["latency of zero", ":5:"]),
+        ("[network]\nswitching = \"wormhol\"\n", &["did you mean `wormhole`?"]),
+        ("[network]\nbandwidth = \"10gbit/s\"\n", &["did you mean `10Gbit/s`?"]),
+        (
+            "[network]\ntopology = \"ring\"\n[[fault]]\nlink = [\"n0\", \"n4\"]\ndown = true\n",
+            &["joins `n0` and `n4`", "`n0` is joined to `n1`, `n7`"],
+        ),
+        ("[[fault]]\nlink = [\"n0\", \"n1\"]\ndown = true\n", &["switches only"]),
+        ("[[fault]]\ncrash = \"m3\"\n", &["there is no node `m3`", "did you mean"]),
+        ("[[fault]]\nat = \"2s\"\n", &["a fault is one of"]),
+        ("[[fault]]\nlink = \"all\"\nloss = 2\n", &["probability"]),
+        ("[[node]]\nname = \"n3\"\n", &["two nodes are called `n3`"]),
+        ("[[node]]\nname = \"a b\"\n", &["letters, digits and hyphens"]),
+        ("[run]\non = \"n8\"\n", &["there is no node `n8`"]),
+        ("[[node]]\nmemory = \"1TiB\"\n", &["more than the host has"]),
+        ("[[node]]\nnics = 5\n", &["1 to 4"]),
+        ("[[node]]\ncount = 0\n", &["`count` is 0"]),
+    ] {
+        let found = refused(&format!("{node}{text}"));
+        for part in parts {
+            assert!(found.contains(part), "`{part}` is not in\n{found}\nfor\n{text}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The tour's entries on interconnection networks: shapes, switching, what load and failures do.
 
 mod load;
+mod multicomputer;
 mod shapes;
 mod switching;
 
@@ -196,5 +197,32 @@ pub(super) const ENTRIES: &[Entry] = &[
         file: "crates/fabric/src/flit/allocate.rs",
         next: "multivac traffic --rate 0.35",
         run: load::priority,
+    },
+    Entry {
+        name: "first-message",
+        title: ("A cluster's first message, hop by hop", "Il primo messaggio di un cluster, passo per passo"),
+        means: "A message's time is its links and routers, and its length once: wormholes do not store it at each hop.",
+        file: "crates/cluster/src/interconnect.rs",
+        next: "multivac run --nodes 8 --set network.switching=store-and-forward",
+        run: multicomputer::first_message,
+    },
+    Entry {
+        name: "cluster-shapes",
+        title: (
+            "The same program over star, ring, mesh, torus and hypercube",
+            "Lo stesso programma su stella, anello, maglia, toro e ipercubo",
+        ),
+        means: "The program is the same to the bit; only how far its messages go differs, and so how long it takes.",
+        file: "crates/cluster/src/run/course.rs",
+        next: "multivac run examples/ring-vs-torus.toml --topology mesh",
+        run: multicomputer::shapes,
+    },
+    Entry {
+        name: "lost-packet",
+        title: ("A lost packet, and what makes up for it", "Un pacchetto perso, e chi vi rimedia"),
+        means: "The network may lose messages; the nodes acknowledge and repeat, and only time is lost.",
+        file: "crates/fabric/src/fault.rs",
+        next: "multivac run examples/lossy.toml",
+        run: multicomputer::lost,
     },
 ];
