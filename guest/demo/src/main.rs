@@ -1,4 +1,4 @@
-//! What `multivac run` runs without arguments: a program for a machine with 1 to 64 harts.
+//! What `multivac run demo` runs: a program for a machine with 1 to 64 harts.
 //!
 //! It starts the harts through SBI, lets them take work from one shared queue while each takes timer interrupts,
 //! passes a token round by software interrupts, and shares a lock; each result is checked. Its first and last

@@ -354,7 +354,7 @@ impl Config {
     /// Errors: [`Exit::Config`], with every problem found in the text.
     pub(crate) fn load(path: &Path, sets: &[String]) -> Result<Config, Failure> {
         let text = std::fs::read(path).map_err(|error| {
-            let help = "`multivac run` takes a TOML file, or no file for the embedded demo";
+            let help = "`multivac run` takes a TOML file, or no file for the embedded programs";
             Failure::new(Exit::Config, format!("cannot read {}: {error}", path.display()), help)
         })?;
         let text = String::from_utf8(text).map_err(|error| {

@@ -254,7 +254,12 @@ fn default_of(defaults: &Table, section: &Section, name: &str) -> String {
 
 /// The reference as a page.
 pub(crate) fn markdown() -> String {
-    let defaults = canonical(&Config::default()).parse::<Table>().unwrap_or_default();
+    let table = |config: &Config| canonical(config).parse::<Table>().unwrap_or_default();
+    let defaults = table(&Config::default());
+    // What only several nodes have.
+    let mut two = Config::default();
+    two.groups[0].set_count(2);
+    let network = table(&two);
     let mut page = String::from(
         "# Configuration\n\n\
          A run is described by a TOML file, by flags, or by both: flags go over the file, and `--set KEY=VALUE` over \
@@ -269,7 +274,10 @@ pub(crate) fn markdown() -> String {
         page.push_str("| key | value | default | flag | meaning |\n|---|---|---|---|---|\n");
         for key in section.keys {
             let flag = if key.flag.is_empty() { String::new() } else { format!("`{}`", key.flag) };
-            let default = default_of(&defaults, section, key.name);
+            let mut default = default_of(&defaults, section, key.name);
+            if default.is_empty() {
+                default = default_of(&network, section, key.name);
+            }
             let _ =
                 writeln!(page, "| `{}` | {} | {default} | {flag} | {} |", key.name, key.value, key.meaning);
         }

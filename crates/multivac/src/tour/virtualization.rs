@@ -21,7 +21,7 @@ const BINARY_TRANSLATION: Entry = Entry {
     title: ("Binary translation (hypervisor of type 2)", "Traduzione binaria (hypervisor di tipo 2)"),
     means: "a basic block is translated once into host code, kept in a cache, and then runs at the host's speed",
     file: "crates/translator/src/emit/mod.rs",
-    next: "`multivac run --engine interp` and `multivac run` print the same digest; `--lockstep 1000` compares them",
+    next: "`multivac run demo --engine interp` and `multivac run demo` print the same digest; `--lockstep 1000` compares them",
     run: binary_translation,
 };
 

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 /// What `multivac` can be asked to do.
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Boot a machine and run its job; without arguments, the embedded demo.
+    /// Boot a machine and run its job; without arguments, a heat equation on 16 nodes.
     Run(Box<run::Args>),
     /// Check a configuration file, or print it resolved.
     Check(check::Args),
