@@ -124,7 +124,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
 /// Errors: whatever keeps it from running.
 pub(crate) fn cluster(config: &Config) -> Result<Cluster, Failure> {
     let surroundings = Surroundings::new(config, false)?;
-    build::build(config, &Manner::default(), &surroundings).map(|built| built.cluster)
+    build::build(config, &Manner::default(), &Plan::default(), &surroundings).map(|built| built.cluster)
 }
 
 /// The exit code of an end; a machine that ends under a command has failed, however it ended.
