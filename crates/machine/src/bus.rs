@@ -153,6 +153,13 @@ impl Bus {
         self.settle();
     }
 
+    /// Serves the shared folders whose requests wait for this moment.
+    pub fn serve_gated(&mut self, mtime: u64) {
+        let mut context = Context { ram: &mut self.ram, lines: &mut self.lines, mtime };
+        self.virtio.iter_mut().for_each(|slot| slot.serve_gated(&mut context));
+        self.settle();
+    }
+
     /// Carries the devices' interrupt lines through the PLIC to the harts; for use after reaching a device past
     /// the bus, as the run loop does with input.
     pub fn settle(&mut self) {

@@ -349,6 +349,11 @@ impl Node {
         std::mem::take(&mut self.console)
     }
 
+    /// Serves the shared folders whose requests wait for this moment; between two runs of the node.
+    pub fn serve_gated(&mut self) {
+        self.bus.serve_gated(self.clock.mtime_at_round());
+    }
+
     fn run_turn(&mut self, limits: Limits) -> Option<Pause> {
         let id = self.turn.hart;
         let slice = self.clock.round_cycles();

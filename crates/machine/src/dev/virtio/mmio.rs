@@ -258,6 +258,18 @@ impl Mmio {
         u64::from_le_bytes(bytes)
     }
 
+    /// Serves a shared folder whose requests wait for this moment.
+    pub(crate) fn serve_gated(&mut self, context: &mut Context<'_>) {
+        let set = |slot: &mut Mmio, ajar| match &mut slot.peripheral {
+            Some(Peripheral::P9(device)) => device.set_ajar(ajar),
+            _ => false,
+        };
+        if self.pending != 0 && set(self, true) {
+            self.work(context);
+            set(self, false);
+        }
+    }
+
     /// Serves what is pending, within the bound of a call, and drives the interrupt line.
     fn work(&mut self, context: &mut Context<'_>) {
         if self.operates() {

@@ -129,6 +129,11 @@ impl<'a> Service<'a> {
         self.queue.unpop();
     }
 
+    /// Puts all work off until the device is asked again.
+    pub fn put_off(&mut self) {
+        self.more = true;
+    }
+
     /// Returns a chain with `written` bytes in it.
     pub fn push(&mut self, chain: &Chain, written: u64) -> Result<(), Violation> {
         self.queue.push(self.ram, chain, u32::try_from(written).unwrap_or(u32::MAX))

@@ -41,6 +41,19 @@ const ERROR_BYTES: u64 = 11;
 pub struct P9 {
     tag: Vec<u8>,
     server: Server,
+    /// Requests wait while this is closed.
+    gate: Gate,
+}
+
+/// When requests are served. No part of the state: the configuration decides, and a gate is open only for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// As they come.
+    Open,
+    /// At the moments that the run loop chooses.
+    Closed,
+    /// Now, of a gate that is closed otherwise.
+    Ajar,
 }
 
 impl P9 {
@@ -48,7 +61,23 @@ impl P9 {
     /// seconds since 1970, which is also when virtual time begins.
     pub fn new(tag: &str, share: Box<dyn Share>, start_s: u64) -> P9 {
         let tag = tag.bytes().take(TAG_BYTES_MAX).collect();
-        P9 { tag, server: Server::new(share, start_s.saturating_mul(1_000_000_000)) }
+        P9 { tag, server: Server::new(share, start_s.saturating_mul(1_000_000_000)), gate: Gate::Open }
+    }
+}
+
+impl P9 {
+    /// Makes requests wait for whoever opens the gate: for a folder that others change too, whose requests must have
+    /// one order on every host.
+    pub fn close_gate(&mut self) {
+        self.gate = Gate::Closed;
+    }
+
+    /// Opens a closed gate, or closes it again; whether there is one.
+    pub(super) fn set_ajar(&mut self, ajar: bool) -> bool {
+        if self.gate != Gate::Open {
+            self.gate = if ajar { Gate::Ajar } else { Gate::Closed };
+        }
+        self.gate != Gate::Open
     }
 }
 
@@ -75,6 +104,10 @@ impl Virtio for P9 {
     }
 
     fn serve(&mut self, _index: usize, service: &mut Service<'_>) -> Result<(), Violation> {
+        if self.gate == Gate::Closed {
+            service.put_off();
+            return Ok(());
+        }
         while let Some(chain) = service.pop()? {
             let room = chain.writable_bytes();
             let length = chain.readable_bytes().min(u64::from(server::MESSAGE_BYTES_MAX));

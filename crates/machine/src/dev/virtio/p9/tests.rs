@@ -2,6 +2,7 @@
 
 use super::share::{Errno, Kind, Name, Stat, TreePath};
 use super::*;
+use crate::dev::Device;
 use crate::dev::virtio::driver::Buffer::{In, Out};
 use crate::dev::virtio::driver::Driver;
 use crate::dev::virtio::mmio::Peripheral;
@@ -356,5 +357,26 @@ fn random_messages_never_harm() {
         request[4] = kinds[usize::try_from(random.draw() % 18).unwrap()];
         let reply = server.answer(&request, 200, 0).unwrap();
         assert!(reply.len() <= 200);
+    }
+}
+
+#[test]
+fn behind_a_closed_gate_requests_wait() {
+    let mut device = P9::new("share", Box::new(tree(false)), 1000);
+    device.close_gate();
+    let mut driver = Driver::start(Peripheral::P9(device), MOUNT_TAG);
+    let version = [&n(21)[..], &[100, 9, 0], &8192u32.to_le_bytes(), &text("9P2000.L")].concat();
+    let at = driver.offer(0, &[Out(&version), In(64)]) + version.len() as u64;
+    assert_eq!(driver.bytes(at, 7), [0; 7]);
+    for served in [false, true] {
+        let Driver { slot, board, .. } = &mut driver;
+        let mut context = board.context();
+        if served {
+            slot.serve_gated(&mut context)
+        } else {
+            slot.poll(&mut context)
+        }
+        assert_eq!(slot.due(), (!served).then_some(0));
+        assert_eq!(driver.bytes(at, 7)[4], if served { 101 } else { 0 });
     }
 }
