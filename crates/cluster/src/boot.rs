@@ -86,6 +86,18 @@ pub struct SharedFolder {
     pub tag: String,
     /// The folder.
     pub share: Box<dyn Share>,
+    /// Several nodes have it and one of them may change it: requests are served between epochs, in the order of nodes.
+    pub gated: bool,
+}
+
+impl SharedFolder {
+    fn device(self, start_s: u64) -> P9 {
+        let mut device = P9::new(&self.tag, self.share, start_s);
+        if self.gated {
+            device.close_gate();
+        }
+        device
+    }
 }
 
 /// What a node is given to run.
@@ -218,8 +230,7 @@ fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), Bo
         Peripheral::Entropy(Entropy::new(Random::new(hardware.seed, ENTROPY_STREAM))),
     ];
     let start_s = hardware.board.rtc_start_s;
-    let shares =
-        devices.shares.into_iter().map(|shared| Peripheral::P9(P9::new(&shared.tag, shared.share, start_s)));
+    let shares = devices.shares.into_iter().map(|shared| Peripheral::P9(shared.device(start_s)));
     for peripheral in disks.chain(interfaces).chain(others).chain(shares) {
         node.bus.attach(peripheral).map_err(|_| BootError::Disks { asked })?;
     }

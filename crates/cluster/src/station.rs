@@ -49,6 +49,8 @@ pub(crate) struct Station {
     /// It has nothing to do before this instant.
     pub(crate) next: Ps,
     output: OutputHash,
+    /// Requests of its shared folders wait for the end of an epoch.
+    gated: bool,
 }
 
 impl Station {
@@ -58,6 +60,7 @@ impl Station {
         Station {
             id,
             name,
+            gated: booted.node.bus.is_gated(),
             node: booted.node,
             symbols: booted.symbols,
             console: Console::default(),
@@ -112,6 +115,17 @@ impl Station {
         }
         self.depart(until);
         self.next = self.next_instant(until);
+    }
+
+    /// Serves the requests of shared folders that several nodes have; between two epochs.
+    pub(crate) fn serve_gated(&mut self) {
+        if !self.gated || self.life != Life::Up {
+            return;
+        }
+        self.node.serve_gated();
+        if let Some(shadow) = &mut self.shadow {
+            shadow.node.serve_gated();
+        }
     }
 
     /// Takes a frame off the wire of interface `rail`; a node that is down loses it.

@@ -153,6 +153,11 @@ impl Bus {
         self.settle();
     }
 
+    /// Whether there are shared folders whose requests wait to be served.
+    pub fn is_gated(&self) -> bool {
+        self.virtio.iter().any(Mmio::is_gated)
+    }
+
     /// Serves the shared folders whose requests wait for this moment.
     pub fn serve_gated(&mut self, mtime: u64) {
         let mut context = Context { ram: &mut self.ram, lines: &mut self.lines, mtime };

@@ -125,3 +125,26 @@ fn a_disk_in_use_is_refused_with_the_process_that_uses_it() {
     assert_eq!(one.code, 5, "{one:?}");
     assert!(one.stderr.contains(&format!("process {}", std::process::id())), "{one:?}");
 }
+
+#[test]
+fn nodes_that_write_to_one_folder_take_turns() {
+    let shared = folder("common");
+    let text = format!(
+        "schema = 1\n[[node]]\ncount = 3\nmemory = \"16MiB\"\nelf = \"{}\"\nshare = [\"{}:/mnt/host\"]\n",
+        prebuilt("storage"),
+        word(&shared)
+    );
+    let config = file("common.toml", text);
+    let digests: Vec<String> = ["1", "3"]
+        .iter()
+        .map(|threads| {
+            let _ = std::fs::remove_file(shared.join("out.txt"));
+            let words = ["run", "--json", word(&config), "--threads", threads, "--max-time", "1s"];
+            let run = multivac(&words);
+            assert_eq!(run.code, 0, "{run:?}");
+            assert_eq!(run.stderr.matches("20 bytes written to out.txt").count(), 3, "{run:?}");
+            run.digest()
+        })
+        .collect();
+    assert_eq!(digests[0], digests[1]);
+}

@@ -11,9 +11,6 @@ use crate::time::Ps;
 use fabric::NodeId;
 use std::sync::atomic::Ordering;
 
-/// The node whose console and command the outside speaks to.
-const NODE: u16 = 0;
-
 /// A host behind a tape.
 pub(super) struct Hook<'a> {
     pub(super) outside: &'a Outside,
@@ -63,7 +60,8 @@ impl Host for Hook<'_> {
                     if moment.asleep {
                         flags |= input::ASLEEP;
                     }
-                    lock(recorder).put(Kind::Input, flags, NODE, moment.virtual_ns, &payload);
+                    let node = u16::try_from(said.node.0).unwrap_or(u16::MAX);
+                    lock(recorder).put(Kind::Input, flags, node, moment.virtual_ns, &payload);
                 }
                 said
             }

@@ -4,6 +4,7 @@ use super::format::input;
 use super::outcome::{Outcome, Request};
 use super::reader::Recording;
 use crate::run::{Input, Moment};
+use fabric::NodeId;
 use machine::dev::virtio::p9::share::Errno;
 use std::collections::BTreeMap;
 
@@ -97,7 +98,7 @@ impl Player {
         }
         self.recording.inputs.pop_front();
         match self.recording.payload(next.place) {
-            Ok(payload) => read_input(next.flags, &payload),
+            Ok(payload) => Input { node: NodeId(u32::from(next.node)), ..read_input(next.flags, &payload) },
             Err(error) => {
                 self.note(|| format!("the recording cannot be read any more: {error}"));
                 leave()

@@ -20,6 +20,7 @@ pub(super) struct Place {
 /// An entry of [`Kind::Input`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InputPlace {
+    pub(super) node: u16,
     pub(super) at_ns: u64,
     pub(super) flags: u8,
     pub(super) place: Place,
@@ -132,7 +133,12 @@ impl Recording {
                 if payload.len() < 5 {
                     return Err("an input without its length");
                 }
-                self.inputs.push_back(InputPlace { at_ns: head.at_ns, flags: head.flags, place });
+                self.inputs.push_back(InputPlace {
+                    node: head.node,
+                    at_ns: head.at_ns,
+                    flags: head.flags,
+                    place,
+                });
             }
             Kind::Share => {
                 let [a, b, ..] = *payload else { return Err("a reply of no shared folder") };

@@ -224,6 +224,7 @@ impl Course {
         let mut changed = false;
         for index in ran {
             let mut station = station(&stations[index]);
+            station.serve_gated();
             changed |= station.life != Life::Up && station.next == Ps::NEVER;
             let from = station.id;
             for (rail, departure) in station.departures.drain(..) {

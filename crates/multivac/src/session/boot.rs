@@ -175,7 +175,7 @@ impl<'a> Boots<'a> {
         let root = root_of(node)?.map(|file| Disk { file, mode: DiskMode::ReadOnly });
         let all = root.iter().chain(&node.disks);
         let disks = all.map(|disk| open_disk(disk, playing)).collect::<Result<_, _>>()?;
-        let shares = self.surroundings.shares(place, node)?;
+        let shares = self.surroundings.shares(place, node, self.config)?;
         let several = self.config.node_count() > 1;
         let interfaces = &node.interfaces;
         let mtu = self.config.network.mtu;

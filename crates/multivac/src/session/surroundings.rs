@@ -25,6 +25,29 @@ pub(super) fn number(node: NodeId) -> u16 {
     u16::try_from(node.0).unwrap_or(u16::MAX)
 }
 
+/// A folder by its real name, where it has one.
+fn real(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Whether two folders have files in common.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// The folders that one node may change while another has them too.
+fn common(config: &Config) -> Vec<PathBuf> {
+    let of = |(group, node): (usize, &Node)| -> Vec<(usize, PathBuf, bool)> {
+        node.shares.iter().map(|share| (group, real(&share.host), !share.read_only)).collect()
+    };
+    let all: Vec<_> = config.groups.iter().map(|group| &group.node).enumerate().flat_map(of).collect();
+    let shared = |(group, path, writes): &&(usize, PathBuf, bool)| {
+        let elsewhere = || all.iter().any(|(other, theirs, _)| other != group && overlap(path, theirs));
+        *writes && (config.groups[*group].count() > 1 || elsewhere())
+    };
+    all.iter().filter(shared).map(|(_, path, _)| path.clone()).collect()
+}
+
 /// The command line of this process.
 fn typed() -> String {
     let words = std::env::args().skip(1).map(|word| shell_word(&word));
@@ -125,7 +148,13 @@ impl Surroundings {
     /// A node's shared folders, each with its mount tag.
     ///
     /// Errors: a folder that cannot be opened.
-    pub(super) fn shares(&self, place: NodeId, node: &Node) -> Result<Vec<SharedFolder>, Failure> {
+    pub(super) fn shares(
+        &self,
+        place: NodeId,
+        node: &Node,
+        config: &Config,
+    ) -> Result<Vec<SharedFolder>, Failure> {
+        let common = if node.shares.is_empty() { Vec::new() } else { common(config) };
         let mut shares = Vec::new();
         for (index, share) in (0u16..).zip(&node.shares) {
             let writable = !share.read_only;
@@ -139,7 +168,11 @@ impl Surroundings {
                 let cause = format!("cannot share the folder {}: {error}", share.host.display());
                 Failure::new(Exit::Host, cause, "check the path, and who may read it")
             })?;
-            shares.push(SharedFolder { tag: share.guest.clone(), share: opened });
+            shares.push(SharedFolder {
+                tag: share.guest.clone(),
+                share: opened,
+                gated: common.iter().any(|folder| overlap(folder, &real(&share.host))),
+            });
         }
         Ok(shares)
     }

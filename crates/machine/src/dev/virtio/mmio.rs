@@ -258,6 +258,11 @@ impl Mmio {
         u64::from_le_bytes(bytes)
     }
 
+    /// Whether a shared folder is here whose requests wait.
+    pub(crate) fn is_gated(&self) -> bool {
+        matches!(&self.peripheral, Some(Peripheral::P9(device)) if device.is_gated())
+    }
+
     /// Serves a shared folder whose requests wait for this moment.
     pub(crate) fn serve_gated(&mut self, context: &mut Context<'_>) {
         let set = |slot: &mut Mmio, ajar| match &mut slot.peripheral {

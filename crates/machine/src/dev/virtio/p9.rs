@@ -72,6 +72,11 @@ impl P9 {
         self.gate = Gate::Closed;
     }
 
+    /// Whether requests wait for a moment that is chosen for them.
+    pub(super) fn is_gated(&self) -> bool {
+        self.gate != Gate::Open
+    }
+
     /// Opens a closed gate, or closes it again; whether there is one.
     pub(super) fn set_ajar(&mut self, ajar: bool) -> bool {
         if self.gate != Gate::Open {

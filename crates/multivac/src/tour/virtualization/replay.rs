@@ -71,7 +71,7 @@ fn run(outside: &Outside, folder: Option<&Path>) -> Result<(Ending, String), Fai
         Ok(Box::new(HostShare::open(folder, false)?))
     };
     let share = outside.share(0, 0, false, open).map_err(|error| Failure::new(Exit::Host, error, ""))?;
-    let shares = vec![SharedFolder { tag: "/mnt/host".to_owned(), share }];
+    let shares = vec![SharedFolder { tag: "/mnt/host".to_owned(), share, gated: false }];
     let ran = program::run(STORAGE, Vec::new(), shares, outside)?;
     let said: Vec<&str> = ran.console.lines().filter(|line| line.starts_with("folder: in.txt")).collect();
     Ok((ran.ending, said.join("\n")))
