@@ -39,6 +39,14 @@ impl RowResult {
         self.runs.windows(2).all(|pair| pair[0].1.output == pair[1].1.output)
     }
 
+    /// The systems whose output is not that of the first that ran.
+    pub(super) fn other_outputs(&self) -> Vec<String> {
+        let first = self.output();
+        let of = |measured: &Measured| measured.output.join(" ");
+        let other = self.runs.iter().filter(|(_, measured)| of(measured) != first);
+        other.map(|(system, measured)| format!("{}: {}", system.name(), of(measured))).collect()
+    }
+
     /// What was printed, by the first that ran.
     pub(super) fn output(&self) -> String {
         self.runs.first().map(|(_, measured)| measured.output.join(" ")).unwrap_or_default()
@@ -113,6 +121,8 @@ pub(super) mod tests {
         assert_eq!(row.seconds(Qemu), Some(0.3));
         assert_eq!(row.ratio(Qemu, Multivac).map(|ratio| (ratio * 1000.0).round()), Some(3000.0));
         assert_eq!(row.ratio(Qemu, System::Native), None);
+        let odd = result("alu", &[(Qemu, 1, "1"), (Multivac, 1, "2")]);
+        assert_eq!(odd.other_outputs(), ["multivac: 2"]);
         assert!(row.same() && !result("alu", &[(Qemu, 1, "1"), (Multivac, 1, "2")]).same());
     }
 }

@@ -35,8 +35,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     if let Some(path) = &options.json {
         std::fs::write(path, report::json(&results)?)?;
     }
-    let different: Vec<&str> =
-        results.rows.iter().filter(|row| !row.same()).map(|row| row.row.name).collect();
-    ensure!(different.is_empty(), "the systems print different results: {}", different.join(", "));
+    for row in results.rows.iter().filter(|row| !row.same()) {
+        eprintln!("{}: {:?}, but {}", row.row.name, row.output(), row.other_outputs().join(", "));
+    }
+    ensure!(results.rows.iter().all(measure::RowResult::same), "the systems print different results");
     Ok(())
 }

@@ -80,7 +80,7 @@ const ROWS: &[Row] = &[
          esac; w=w$s; [ ${#w} -gt 9 ] && s=$i; done; echo $s",
     ),
     shell("md5", "for i in 1 2 3 4 5 6; do cat /tmp/text; done | md5sum"),
-    shell("gzip", "chroot /debian gzip -6 < /tmp/half | md5sum"),
+    shell("gzip", "chroot /debian gzip -n -6 < /tmp/half | md5sum"),
     shell("zstd", "chroot /debian zstd -q -3 --single-thread < /tmp/text | md5sum"),
     shell("python", "chroot /debian python3 - 400 < /work.py"),
 ];
