@@ -3,7 +3,7 @@
 mod common;
 
 use common::{COUNTERS, END, FREE, digest, node, undisturbed};
-use debug::gdb::{Address, Gdb};
+use debug::gdb::{Address, Gdb, Port};
 use machine::debug::{Driven, Driver};
 use machine::node::{Limits, Node, Pause};
 use std::io::{Read, Write};
@@ -23,7 +23,8 @@ fn session(name: &str, flags: &str) -> Session {
     let path = std::env::temp_dir().join(format!("multivac-gdb-{}-{name}", std::process::id()));
     let address: Address = format!("{}{flags}", path.display()).parse().unwrap();
     let (mut node, _) = node();
-    let mut gdb = Gdb::listen(&address, &node, Arc::default(), Box::new(|| None)).unwrap();
+    let mut gdb =
+        Gdb::listen(Port::open(&address).unwrap(), &node, Arc::default(), Box::new(|| None)).unwrap();
     let run = std::thread::spawn(move || {
         // Epoch by epoch, as the run loop does it: gdb is heard in between.
         let mut cycle = 0;

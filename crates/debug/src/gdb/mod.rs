@@ -49,33 +49,36 @@ pub struct Gdb {
     reason: Arc<Mutex<String>>,
 }
 
-impl Gdb {
-    /// Listens at `address` for gdb, on behalf of `node`, whose program has `symbols`. `leave` is asked while the node stands still.
+/// A port that is open, and how it is to be used.
+pub struct Port {
+    listener: connection::Listener,
+    waits: bool,
+    holds: bool,
+}
+
+impl Port {
+    /// Opens the port.
     ///
     /// Errors: the host's, when it does not let us listen there.
-    pub fn listen(
-        address: &Address,
-        node: &Node,
-        symbols: Arc<Symbols>,
-        leave: Leave,
-    ) -> std::io::Result<Gdb> {
+    pub fn open(address: &Address) -> std::io::Result<Port> {
         let listener = connection::Listener::bind(address)?;
+        Ok(Port { listener, waits: address.waits, holds: address.holds })
+    }
+}
+
+impl Gdb {
+    /// Listens for gdb, on behalf of `node`, whose program has `symbols`. `leave` is asked while the node stands still.
+    ///
+    /// Errors: the host's, when it does not give a thread.
+    pub fn listen(port: Port, node: &Node, symbols: Arc<Symbols>, leave: Leave) -> std::io::Result<Gdb> {
+        let Port { listener, waits, holds } = port;
         let (near, far) = link::pair();
         let reason = Arc::new(Mutex::new("the node runs".to_owned()));
         let facts = target::Facts::of(node, symbols, Arc::clone(&reason));
         std::thread::Builder::new()
             .name("gdb".to_owned())
             .spawn(move || server::serve(&listener, &far, &facts))?;
-        Ok(Gdb {
-            near,
-            leave,
-            stopped: address.waits,
-            attached: false,
-            holds: address.holds,
-            reported: None,
-            killed: false,
-            reason,
-        })
+        Ok(Gdb { near, leave, stopped: waits, attached: false, holds, reported: None, killed: false, reason })
     }
 
     /// Set while gdb wants something of a node that may be asleep.

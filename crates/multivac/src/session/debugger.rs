@@ -8,11 +8,12 @@ use super::trace_file;
 use crate::config::{Boot, Config, Elf};
 use crate::exit::{Exit, Failure};
 use cluster::run::{Cluster, End};
-use debug::gdb::{Address, Gdb};
+use debug::gdb::{Address, Gdb, Port};
 use debug::symbols::Symbols;
 use debug::trace::{Order, Tracer};
 use debug::unwind;
 use fabric::NodeId;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,39 +37,60 @@ pub(super) struct Onlooking {
     trace: Option<(PathBuf, Complaint)>,
 }
 
-/// Lets whoever the user named look on.
+/// What looking on needs of the host, before the process locks itself in.
+pub(super) struct Prepared {
+    symbols: Arc<Symbols>,
+    port: Option<Port>,
+    trace: Option<Box<dyn Write + Send>>,
+}
+
+/// Opens and reads what the user named.
 ///
 /// Errors: the port cannot be had, a file cannot be read or written.
+pub(super) fn prepare(config: &Config, manner: &Manner) -> Result<Prepared, Failure> {
+    let onlookers = &manner.onlookers;
+    if onlookers.gdb.is_some() || onlookers.trace.is_some() {
+        only_one_node(config)?;
+    }
+    let symbols = Arc::new(symbols(config, onlookers.symbols.as_deref())?);
+    let open = |address: &Address| {
+        Port::open(address).map_err(|error| {
+            let cause = format!("cannot listen for gdb at {address}: {error}");
+            Failure::new(Exit::Host, cause, "name another port or path")
+        })
+    };
+    let port = onlookers.gdb.as_ref().map(open).transpose()?;
+    if let Some(hart) = onlookers.trace.as_ref().and_then(|order| order.hart)
+        && hart >= config.first().harts
+    {
+        let cause = format!("there is no hart {hart} to trace");
+        return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
+    }
+    let trace = onlookers.trace.as_ref().map(|order| trace_file::create(&order.file)).transpose()?;
+    Ok(Prepared { symbols, port, trace })
+}
+
+/// Lets whoever the user named look on.
+///
+/// Errors: the host does not give a thread.
 pub(super) fn attach(
     cluster: &mut Cluster,
     host: &mut Console,
-    config: &Config,
+    prepared: Prepared,
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
-    if manner.onlookers.gdb.is_some() || manner.onlookers.trace.is_some() {
-        only_one_node(config)?;
-    }
-    let symbols = Arc::new(symbols(config, manner.onlookers.symbols.as_deref())?);
+    let Prepared { symbols, port, trace } = prepared;
     let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
-    if let Some(address) = &manner.onlookers.gdb {
-        let gdb = Gdb::listen(address, cluster.node(NodeId(0)), symbols, Box::new(host.leaving())).map_err(
-            |error| {
-                let cause = format!("cannot listen for gdb at {address}: {error}");
-                Failure::new(Exit::Host, cause, "name another port or path")
-            },
-        )?;
+    if let (Some(port), Some(address)) = (port, &manner.onlookers.gdb) {
+        let gdb = Gdb::listen(port, cluster.node(NodeId(0)), symbols, Box::new(host.leaving()))
+            .map_err(|error| Failure::new(Exit::Host, format!("no thread for gdb: {error}"), ""))?;
         host.set_attention(gdb.attention());
         cluster.set_driver(Box::new(gdb));
         if !manner.quiet {
             let wait = if address.waits { "the node waits for it" } else { "the node runs meanwhile" };
             eprintln!("note: gdb is listened for; {wait}: gdb-multiarch -ex 'target remote {address}'");
         }
-    } else if let Some(order) = &manner.onlookers.trace {
-        if order.hart.is_some_and(|hart| hart >= config.first().harts) {
-            let cause = format!("there is no hart {} to trace", order.hart.unwrap_or(0));
-            return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
-        }
-        let sink = trace_file::create(&order.file)?;
+    } else if let (Some(sink), Some(order)) = (trace, &manner.onlookers.trace) {
         let tracer = Tracer::new(order.clone(), symbols, sink);
         onlooking.trace = Some((order.file.clone(), Box::new(tracer.error())));
         cluster.set_driver(Box::new(tracer));

@@ -7,6 +7,7 @@ mod figures;
 mod files;
 mod host;
 mod report;
+pub(crate) mod sandbox;
 mod snapshot;
 mod surroundings;
 mod terminal;
@@ -36,6 +37,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Run the other engine beside and compare every so many instructions.
     pub(crate) lockstep: Option<u64>,
+    /// Do not lock the process in.
+    pub(crate) no_sandbox: bool,
     /// Who looks on.
     pub(crate) onlookers: Onlookers,
     /// Show a table of the nodes while they run.
@@ -69,8 +72,14 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         None => config.first().boot.describe(built.kind),
     };
     let mut recorder = snapshot::Recorder::new(config, &what, &mut cluster, plan)?;
+    let prepared = debugger::prepare(config, manner)?;
+    let confinement =
+        (!manner.no_sandbox).then(|| sandbox::confine(config, recorder.reads(), &plan.outputs()));
+    if let Some(confinement) = &confinement {
+        confinement.note(manner);
+    }
     let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
-    let onlooking = debugger::attach(&mut cluster, &mut host, config, manner)?;
+    let onlooking = debugger::attach(&mut cluster, &mut host, prepared, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
     let mut watched = Watched::new(&mut host, config, manner.live)?;
@@ -104,6 +113,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         digest: digest.to_hex().to_string(),
         tape: conclusion.line(),
         backtrace,
+        confinement,
         epoch_ns: cluster.epoch().map(cluster::time::Ps::ns),
         network: cluster.network(),
         nodes,

@@ -4,6 +4,7 @@ use super::Manner;
 use super::figures::{
     grouped, hardware_text, hart_text, network_json, network_text, nodes_json, nodes_text, seconds,
 };
+use super::sandbox::Confinement;
 use super::snapshot::Written;
 use crate::exit::Exit;
 use cluster::run::End;
@@ -42,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) digest: String,
     /// What became of what came from outside, where there is something to say.
     pub(crate) tape: Option<String>,
+    /// How far the process was locked in, unless it was not to be.
+    pub(crate) confinement: Option<Confinement>,
     /// Where the harts were, after a bad end.
     pub(crate) backtrace: Option<String>,
     /// The length of an epoch, where there is a network.
@@ -188,6 +191,7 @@ impl Report {
             "what": self.what,
             "tape": self.tape,
             "replay": self.replay,
+            "sandbox": self.confinement.as_ref().map(|it| json!({ "missing": it.missing })),
             "backtrace": self.backtrace.as_ref().map(|text| text.lines().collect::<Vec<_>>()),
             "restored_ns": self.restored_ns,
             "snapshots": self.snapshots.iter().map(Written::json).collect::<Vec<_>>(),

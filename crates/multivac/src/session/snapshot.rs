@@ -49,6 +49,11 @@ impl std::str::FromStr for Planned {
 }
 
 impl Plan {
+    /// The folders that snapshots go to.
+    pub(super) fn outputs(&self) -> Vec<PathBuf> {
+        self.snapshots.iter().map(|planned| planned.dir.clone()).collect()
+    }
+
     /// Opens the snapshot to go on from.
     ///
     /// Errors: it is none, is damaged, or is of a later version.
@@ -176,6 +181,11 @@ impl<'a> Recorder<'a> {
                 return Ok(end);
             }
         }
+    }
+
+    /// The files that a snapshot looks at once more.
+    pub(super) fn reads(&self) -> &[PathBuf] {
+        &self.disks
     }
 
     /// What was made.

@@ -115,16 +115,12 @@ fn mirror() -> Finding {
 }
 
 fn landlock() -> Finding {
-    let modules = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-    if modules.split(',').any(|module| module.trim() == "landlock") {
-        return Finding::fine("landlock", "a process can be kept to its own files");
+    match crate::session::sandbox::probe_files() {
+        Ok(()) => Finding::fine("landlock", "a run is kept to its own files"),
+        Err(reason) => {
+            Finding::missing("landlock", reason, "boot Linux 5.13 or later with `lsm=landlock,...`")
+        }
     }
-    let (detail, help) = if modules.is_empty() {
-        ("not known: securityfs is not mounted here", "mount it, or look on the host outside this container")
-    } else {
-        ("the kernel has it not turned on", "boot Linux 5.13 or later with `lsm=landlock,...`")
-    };
-    Finding::missing("landlock", detail, help)
 }
 
 fn seccomp() -> Finding {
