@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("machine", &["isa"]),
     ("translator", &["machine", "isa"]),
     ("debug", &["machine", "isa"]),
-    ("cluster", &["machine", "translator", "fabric", "policy"]),
+    ("cluster", &["isa", "machine", "translator", "fabric", "policy"]),
     ("multivac", &["isa", "machine", "translator", "fabric", "policy", "cluster", "debug", "image"]),
 ];
 
