@@ -37,8 +37,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Run the other engine beside and compare every so many instructions.
     pub(crate) lockstep: Option<u64>,
-    /// Do not lock the process in.
-    pub(crate) no_sandbox: bool,
+    /// Lock the process in.
+    pub(crate) sandbox: bool,
     /// Who looks on.
     pub(crate) onlookers: Onlookers,
     /// Show a table of the nodes while they run.
@@ -73,8 +73,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     };
     let mut recorder = snapshot::Recorder::new(config, &what, &mut cluster, plan)?;
     let prepared = debugger::prepare(config, manner)?;
-    let confinement =
-        (!manner.no_sandbox).then(|| sandbox::confine(config, recorder.reads(), &plan.outputs()));
+    let confinement = manner.sandbox.then(|| sandbox::confine(config, recorder.reads(), &plan.outputs()));
     if let Some(confinement) = &confinement {
         confinement.note(manner);
     }

@@ -43,7 +43,7 @@ pub(crate) struct Report {
     pub(crate) digest: String,
     /// What became of what came from outside, where there is something to say.
     pub(crate) tape: Option<String>,
-    /// How far the process was locked in, unless it was not to be.
+    /// How far the process was locked in, where it was to be.
     pub(crate) confinement: Option<Confinement>,
     /// Where the harts were, after a bad end.
     pub(crate) backtrace: Option<String>,

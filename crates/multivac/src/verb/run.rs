@@ -53,9 +53,9 @@ pub(crate) struct Args {
     /// lines unless told. A FILE that ends in `.zst` is compressed.
     #[arg(long, value_name = "FILE[,from=N]...", conflicts_with_all = ["lockstep", "gdb"])]
     trace_instructions: Option<debug::trace::Order>,
-    /// Do not lock the process in before the guest starts.
+    /// Lock the process in before the guest starts: no file that the run does not need, no program, no connection.
     #[arg(long)]
-    no_sandbox: bool,
+    sandbox: bool,
     /// Names for addresses in traces and reports: an ELF, a System.map, or a Linux kernel; without it the
     /// program's own, or those in a kernel's memory.
     #[arg(long, value_name = "FILE")]
@@ -177,7 +177,7 @@ impl Args {
             quiet: tone.quiet,
             verbose: tone.verbose,
             lockstep: self.lockstep,
-            no_sandbox: self.no_sandbox,
+            sandbox: self.sandbox,
             onlookers: self.onlookers(),
             threads: self.threads.map(usize::from),
             live: self.live,
