@@ -119,7 +119,7 @@ fn gdb_debugs_a_program_without_changing_the_run() {
 
 #[test]
 fn a_port_that_cannot_be_had_is_refused() {
-    let outcome = multivac(&["run", "--gdb", "/no/such/folder/socket"]);
+    let outcome = multivac(&["run", "demo", "--gdb", "/no/such/folder/socket"]);
     assert_eq!(outcome.code, 5, "{outcome:?}");
     assert!(outcome.stderr.contains("cannot listen for gdb"), "{outcome:?}");
     assert_eq!(multivac(&["run", "--gdb", "nowhere"]).code, 2);
