@@ -49,7 +49,11 @@ impl<'t> Reader<'t> {
 
     /// The value of a key, if it is there.
     pub(super) fn get(&self, key: &'static str) -> Option<Found<'t>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         let (_, value) = self.table.iter().find(|(found, _)| found.get_ref() == key)?;
         Some(Found { value, problems: self.problems, key })
     }

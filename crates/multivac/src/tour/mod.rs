@@ -7,6 +7,8 @@ mod snapshots;
 mod virtualization;
 
 use crate::exit::Failure;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The language of titles.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -28,7 +30,6 @@ impl Lang {
 }
 
 /// What an entry shows when it runs.
-#[allow(dead_code, reason = "entries land with their parts")]
 pub(crate) struct Shown {
     /// A drawing or table for the terminal.
     pub(crate) picture: String,
@@ -37,7 +38,6 @@ pub(crate) struct Shown {
 }
 
 /// A concept of the course that runs within ten seconds.
-#[allow(dead_code, reason = "entries land with their parts")]
 pub(crate) struct Entry {
     /// The word on the command line.
     pub(crate) name: &'static str,
@@ -82,3 +82,10 @@ pub(crate) const CHAPTERS: &[Chapter] = &[
         entries: node::MEMORY,
     },
 ];
+
+/// A name for a folder of temporary files that no other entry has, nor the same one run beside it.
+fn scratch(entry: &str) -> PathBuf {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("multivac-tour-{entry}-{}-{run}", std::process::id()))
+}

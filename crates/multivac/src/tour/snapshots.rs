@@ -116,7 +116,7 @@ fn saved() -> Result<Shown, Failure> {
 
     let mut node = loaded(true)?;
     node.run(Limits { instructions: total / 2, cycle: u64::MAX });
-    let path = std::env::temp_dir().join(format!("multivac-tour-{}", std::process::id()));
+    let path = crate::tour::scratch("snapshot");
     let refused = |error: snapshot::SnapshotError| Failure::new(Exit::Host, &error, error.help());
     let nodes = vec![("n0".to_owned(), &node)];
     let draft =

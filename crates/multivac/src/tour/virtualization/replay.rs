@@ -26,7 +26,7 @@ pub(in crate::tour) const REPLAY: Entry = Entry {
 const WORDS: &str = "read once from the host\n";
 
 fn replay() -> Result<Shown, Failure> {
-    let place = std::env::temp_dir().join(format!("multivac-tour-{}", std::process::id()));
+    let place = crate::tour::scratch("replay");
     let shown = in_folder(&place);
     let _ = std::fs::remove_dir_all(&place);
     shown
