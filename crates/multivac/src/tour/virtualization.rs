@@ -1,5 +1,6 @@
 //! The tour of virtualization: the type-2 hypervisor that runs every guest here.
 
+mod isolation;
 mod replay;
 
 use super::{Entry, Shown, snapshots};
@@ -14,7 +15,7 @@ use std::time::Instant;
 
 /// The chapter's concepts.
 pub(super) const ENTRIES: &[Entry] =
-    &[BINARY_TRANSLATION, replay::REPLAY, snapshots::SNAPSHOT, snapshots::FORK];
+    &[BINARY_TRANSLATION, isolation::ISOLATION, replay::REPLAY, snapshots::SNAPSHOT, snapshots::FORK];
 
 const BINARY_TRANSLATION: Entry = Entry {
     name: "binary-translation",
