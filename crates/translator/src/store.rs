@@ -80,6 +80,8 @@ pub(crate) struct Base {
     stubs: Vec<Stub>,
     /// The block to which each slot is linked; [`UNLINKED`] where it is not.
     links: Vec<u32>,
+    /// The address to which each slot leads: that block, or its stub.
+    ways: Vec<u64>,
     slots_max: usize,
     sites_max: usize,
 }
@@ -110,15 +112,21 @@ impl Footing {
 
     /// Makes the base's slots lead where they did when it was frozen, but for blocks that were removed since.
     fn fill(&self, code: &mut CodeMemory) {
-        for (slot, link) in (0..).zip(&self.base.links) {
-            let block = self.base.blocks.get(*link as usize);
-            let linked = block.filter(|block| !self.removed.contains(&(block.offset >> 12)));
-            let address = match linked {
-                Some(block) => block.entry.wrapping_add(self.offset),
-                None => self.stub(slot as usize),
-            };
+        for (slot, way) in (0..).zip(&self.base.ways) {
+            let address =
+                if self.is_cut(slot) { self.stub(slot as usize) } else { way.wrapping_add(self.offset) };
             code.set_slot(slot, address);
         }
+    }
+
+    /// Whether the block to which the base's slot `slot` is linked was removed here.
+    fn is_cut(&self, slot: u32) -> bool {
+        // Looking blocks up costs most of a fork, and one that has just begun has removed none.
+        if self.removed.is_empty() {
+            return false;
+        }
+        let block = self.base.blocks.get(self.base.links[slot as usize] as usize);
+        block.is_some_and(|block| self.removed.contains(&(block.offset >> 12)))
     }
 }
 
@@ -199,10 +207,14 @@ impl Store {
         }
         let Store { by_place, by_page, blocks, sites, stubs, slots_max, sites_max, .. } = self;
         let mut links = vec![UNLINKED; stubs.len()];
+        let mut ways: Vec<u64> = stubs.iter().map(|stub| stub.address).collect();
         for (id, block) in (0..).zip(&blocks) {
-            block.incoming.iter().for_each(|slot| links[*slot as usize] = id);
+            for slot in &block.incoming {
+                links[*slot as usize] = id;
+                ways[*slot as usize] = block.entry;
+            }
         }
-        Some(Base { by_place, by_page, blocks, sites, stubs, links, slots_max, sites_max })
+        Some(Base { by_place, by_page, blocks, sites, stubs, links, ways, slots_max, sites_max })
     }
 
     /// Advances whenever a block disappears.
