@@ -8,12 +8,12 @@ use crate::board::{Board, BoardError};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::{Architecture, Core};
-use crate::debug::{Before, Points, Span, Step, Stop, StopReason};
+use crate::debug::Stop;
 use crate::delivery;
 use crate::dev::syscon::PowerRequest;
 use crate::engine::{Engine, Exit};
 use crate::firmware;
-use crate::hart::{Hart, Reservation, Resume, RunState};
+use crate::hart::{Hart, Reservation, RunState};
 use crate::interp::Interpreter;
 use crate::interrupt;
 use crate::lines::mip;
@@ -23,6 +23,8 @@ use crate::state::State;
 use crate::timing::{Costs, Timing};
 
 mod fork;
+mod observed;
+mod sleep;
 mod snapshot;
 
 pub use fork::{ForkError, Template};
@@ -185,13 +187,6 @@ impl Node {
         self.go(limits, true)
     }
 
-    /// The cycle at which something is due that may wake a hart, where all sleep; `u64::MAX` for never, `None` where
-    /// one is awake or the node stands within a round.
-    pub fn sleeps_until(&mut self) -> Option<u64> {
-        let between = self.turn == Turn::default();
-        (between && self.all_sleep()).then(|| self.next_event().unwrap_or(u64::MAX))
-    }
-
     fn go(&mut self, limits: Limits, exact: bool) -> Pause {
         loop {
             if let Some(halt) = self.halt {
@@ -267,58 +262,9 @@ impl Node {
         }
     }
 
-    /// Executes one instruction of hart `id` or takes one trap, outside the turns, for debuggers and comparisons.
-    ///
-    /// Virtual time advances within the hart's turn only; a sleeping hart stays asleep.
-    pub fn step(&mut self, id: usize) {
-        self.observe();
-        self.take_over_ssip(id);
-        let mut core = self.core(id);
-        if let Some(taken) = interrupt::next(&core) {
-            delivery::interrupt(&mut core, taken);
-        } else if self.harts[id].state == RunState::Running {
-            let exit = self.execute(id, 1);
-            self.settle(id, exit);
-        }
-    }
-
     /// The node's variant of the architecture.
     pub fn architecture(&self) -> Architecture {
         self.architecture
-    }
-
-    /// What a debugger sets on this node.
-    pub fn points(&mut self) -> &mut Points {
-        // What the observed engine cached may have skipped what is now to be seen.
-        self.observed = None;
-        self.bus.debug.get_or_insert_default()
-    }
-
-    /// Makes the node stop at the end of a step; `None` lets it go on.
-    pub fn set_step(&mut self, step: Option<Step>) {
-        self.bus.debug.get_or_insert_default().step = step;
-    }
-
-    /// Lets hart `id` go on from the breakpoint at which it stands.
-    pub fn pass_breakpoint(&mut self, id: usize) {
-        let pc = self.harts[id].pc;
-        self.bus.debug.get_or_insert_default().pass(id, pc);
-    }
-
-    /// The hart whose turn it is.
-    pub fn in_turn(&self) -> usize {
-        self.turn.hart
-    }
-
-    /// The clock as hart `id` reads it: in its turn, before it, or behind it.
-    pub(crate) fn clock_of(&self, id: usize) -> Clock {
-        let mut clock = self.clock.clone();
-        let in_turn = self.turn.begun && id == self.turn.hart;
-        if !in_turn {
-            let past = if id < self.turn.hart { self.clock.slice_cycles() } else { 0 };
-            clock.begin_turn(id, self.harts[id].cycles().wrapping_sub(past));
-        }
-        clock
     }
 
     /// Ends the machine.
@@ -440,54 +386,6 @@ impl Node {
         }
     }
 
-    /// Chooses the engine: its own, or the observed one. What the other caches is forgotten, since it did not
-    /// hear of what went stale meanwhile.
-    fn observe(&mut self) -> bool {
-        let observed = self.bus.debug.as_ref().is_some_and(|points| points.is_active());
-        if observed && !(self.was_observed && self.observed.is_some()) {
-            self.observed = Some(Box::new(Interpreter::new(self.harts.len())));
-        }
-        if !observed && self.was_observed {
-            self.engine.forget();
-            self.observed = None;
-        }
-        if !observed {
-            self.bus.debug = None;
-        }
-        self.was_observed = observed;
-        observed
-    }
-
-    /// A hart that is stepped or recorded executes one instruction at a time.
-    fn observed_budget(&self, id: usize, budget: u64) -> u64 {
-        let Some(points) = &self.bus.debug else { return budget };
-        let recorded =
-            points.recording.as_ref().is_some_and(|recording| recording.hart.is_none_or(|only| only == id));
-        let stepped = points.step.is_some_and(|step| step.hart == id);
-        if recorded || stepped { budget.min(1) } else { budget }
-    }
-
-    /// Tells what hart `id` did, and whether that is a reason to stop.
-    fn observed_after(&mut self, id: usize, before: Option<Before>, interrupt: bool) -> Option<Stop> {
-        let hit = self.bus.debug.as_mut().and_then(|points| points.take_hit());
-        if let Some(before) = before
-            && hit.is_none_or(|stop| stop.reason != StopReason::Breakpoint)
-        {
-            self.after(id, before, interrupt);
-        }
-        let points = self.bus.debug.as_mut()?;
-        let pc = self.harts[id].pc;
-        let stepped = points.step.filter(|step| {
-            let inside = |span: Span| span.overlaps(Span { start: pc, bytes: 1 });
-            step.hart == id && (interrupt || !step.within.is_some_and(inside))
-        });
-        let stop = hit.or(stepped.map(|step| Stop { hart: step.hart, reason: StopReason::Stepped }));
-        if stop.is_some() {
-            points.step = None;
-        }
-        stop
-    }
-
     /// Carries out what the engine stopped for.
     fn settle(&mut self, id: usize, exit: Exit) {
         match exit {
@@ -523,64 +421,4 @@ impl Node {
             self.harts[id].csr.mip |= mip::SSIP;
         }
     }
-
-    /// Whether the hart executes now; a sleeper is woken by what is pending, or by a timer due in its turn.
-    fn awake(&mut self, id: usize, now: u64) -> bool {
-        match self.harts[id].state {
-            RunState::Running => return true,
-            RunState::Stopped => return false,
-            RunState::Waiting | RunState::Suspended(_) => {}
-        }
-        let core = self.core(id);
-        if !interrupt::wakes(&core) {
-            let due = core.clock.turn_cycle_of(interrupt::next_timer(&core));
-            let cycles = core.hart.cycles();
-            if due >= self.clock.round_cycles() {
-                return false;
-            }
-            self.clock.skip_to(cycles, due.max(now));
-            if !interrupt::wakes(&self.core(id)) {
-                return false;
-            }
-        }
-        let hart = &mut self.harts[id];
-        match hart.state {
-            RunState::Suspended(Resume::At { entry, opaque }) => hart.enter_supervisor(entry, opaque),
-            _ => hart.state = RunState::Running,
-        }
-        true
-    }
-
-    /// A view of hart `id` at the start of a round.
-    fn core_at_round(&mut self, id: usize) -> Core<'_> {
-        self.clock.begin_turn(0, self.harts[id].cycles());
-        self.core(id)
-    }
-
-    fn all_sleep(&mut self) -> bool {
-        (0..self.harts.len()).all(|id| match self.harts[id].state {
-            RunState::Running => false,
-            RunState::Stopped => true,
-            RunState::Waiting | RunState::Suspended(_) => {
-                !self.bus.lines.raise_ssip[id] && !interrupt::wakes(&self.core_at_round(id))
-            }
-        })
-    }
-
-    /// The cycle at which something is due that may wake a hart, all of them being asleep at a round's start.
-    fn next_event(&mut self) -> Option<u64> {
-        let mut tick = self.bus.due().unwrap_or(u64::MAX);
-        for id in 0..self.harts.len() {
-            if matches!(self.harts[id].state, RunState::Waiting | RunState::Suspended(_)) {
-                let core = self.core_at_round(id);
-                if core.hart.csr.mie & TIMERS != 0 {
-                    tick = tick.min(interrupt::next_timer(&core));
-                }
-            }
-        }
-        (tick != u64::MAX).then(|| self.clock.node_cycle_of(tick))
-    }
 }
-
-/// Timer interrupts of all levels.
-const TIMERS: u64 = mip::MTIP | mip::STIP | mip::VSTIP;

@@ -15,6 +15,7 @@ pub mod request;
 pub mod sbi;
 pub mod sync;
 pub mod trap;
+pub mod virtio;
 mod virtqueue;
 
 use core::arch::global_asm;

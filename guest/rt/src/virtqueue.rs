@@ -3,46 +3,18 @@
 //! Source: Virtual I/O Device (VIRTIO) Version 1.2, "Split Virtqueues".
 
 use crate::heap;
+use crate::virtio::{NO_INTERRUPT, Rings, WRITABLE};
 use core::alloc::Layout;
-use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{Ordering, fence};
 
 /// Buffers of a queue.
 pub const LENGTH: usize = 64;
 /// Bytes of a buffer: the header of virtio-net and a frame of 1514 bytes fit.
 pub const BUFFER_BYTES: usize = 1536;
 
-const WRITABLE: u32 = 2;
-const NO_INTERRUPT: u16 = 1;
-
-#[repr(C)]
-struct Descriptor {
-    address: AtomicU64,
-    length: AtomicU32,
-    /// Flags in the low half, the next descriptor in the high one.
-    flags: AtomicU32,
-}
-
-#[repr(C)]
-struct Used {
-    id: AtomicU32,
-    length: AtomicU32,
-}
-
-/// What driver and device share.
-#[repr(C, align(4096))]
-pub struct Rings {
-    descriptors: [Descriptor; LENGTH],
-    available_flags: AtomicU16,
-    available_index: AtomicU16,
-    available: [AtomicU16; LENGTH],
-    used_flags: AtomicU16,
-    used_index: AtomicU16,
-    used: [Used; LENGTH],
-}
-
 /// The driver's side of a queue.
 pub struct Queue {
-    rings: &'static Rings,
+    rings: &'static Rings<LENGTH>,
     buffers: *mut [u8; BUFFER_BYTES],
     /// Buffers ever given to the device.
     given: u16,
@@ -56,7 +28,7 @@ pub struct Queue {
 impl Queue {
     /// A queue whose device writes into its buffers, or reads from them.
     pub fn new(device_writes: bool) -> Queue {
-        let rings = heap::take(Layout::new::<Rings>()).cast::<Rings>();
+        let rings = heap::take(Layout::new::<Rings<LENGTH>>()).cast::<Rings<LENGTH>>();
         let buffers = heap::take(Layout::new::<[[u8; BUFFER_BYTES]; LENGTH]>()).cast::<[u8; BUFFER_BYTES]>();
         assert!(!rings.is_null() && !buffers.is_null(), "no memory for a queue");
         // SAFETY: both were taken above with the size of what is written, for good; all-zero memory is a value of
@@ -83,29 +55,19 @@ impl Queue {
         queue
     }
 
-    /// Addresses of the descriptors, the available and the used ring.
-    pub fn addresses(&self) -> [usize; 3] {
-        let rings = self.rings;
-        [
-            &raw const rings.descriptors as usize,
-            &raw const rings.available_flags as usize,
-            &raw const rings.used_flags as usize,
-        ]
+    /// What driver and device share.
+    pub fn rings(&self) -> &'static Rings<LENGTH> {
+        self.rings
     }
 
     /// Gives a buffer to the device.
     fn give(&mut self, index: usize) {
-        self.rings.available[usize::from(self.given) % LENGTH].store(index as u16, Ordering::Relaxed);
-        self.given = self.given.wrapping_add(1);
-        self.rings.available_index.store(self.given, Ordering::Release);
+        self.given = self.rings.give(index, self.given);
     }
 
     /// The buffer that the device is done with, and how many bytes it wrote.
     fn next_used(&mut self) -> Option<(usize, usize)> {
-        if self.rings.used_index.load(Ordering::Acquire) == self.taken {
-            return None;
-        }
-        let used = &self.rings.used[usize::from(self.taken) % LENGTH];
+        let used = self.rings.used(self.taken)?;
         self.taken = self.taken.wrapping_add(1);
         let index = used.id.load(Ordering::Relaxed) as usize % LENGTH;
         Some((index, (used.length.load(Ordering::Relaxed) as usize).min(BUFFER_BYTES)))

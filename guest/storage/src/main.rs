@@ -10,7 +10,7 @@ mod disk;
 mod folder;
 mod message;
 
-use rt::request::{SLOTS, kind};
+use rt::virtio::{SLOTS, kind};
 use rt::{println, sbi};
 
 rt::entry!(first);

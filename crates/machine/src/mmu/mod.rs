@@ -98,6 +98,24 @@ pub struct Request {
     pub vs_mxr: bool,
 }
 
+impl Request {
+    /// An access by the supervisor without virtualization, `SUM` and `MXR` clear.
+    pub const fn supervisor(va: u64, bytes: u64, access: Access) -> Request {
+        Request {
+            va,
+            bytes,
+            access,
+            privilege: Privilege::Supervisor,
+            virt: false,
+            hlvx: false,
+            sum: false,
+            mxr: false,
+            vs_sum: false,
+            vs_mxr: false,
+        }
+    }
+}
+
 /// The registers of the hart that govern translation.
 #[derive(Clone, Copy, Debug)]
 pub struct Env<'a> {

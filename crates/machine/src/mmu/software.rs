@@ -306,18 +306,7 @@ mod tests {
 
         fn go(&mut self, access: Access, va: u64) -> Result<u64, Cause> {
             let env = Env { satp: self.satp, vsatp: 0, hgatp: 0, menvcfg: 0, henvcfg: 0, pmp: &self.pmp };
-            let request = Request {
-                va,
-                bytes: 1,
-                access,
-                privilege: Privilege::Supervisor,
-                virt: false,
-                hlvx: false,
-                sum: false,
-                mxr: false,
-                vs_sum: false,
-                vs_mxr: false,
-            };
+            let request = Request::supervisor(va, 1, access);
             let outcome = self.tlb.translate(&env, &mut self.ram, &request);
             outcome.map(|t| t.pa).map_err(|trap| trap.cause)
         }

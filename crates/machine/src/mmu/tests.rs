@@ -82,18 +82,7 @@ fn leaf(pa: u64, bits: u64) -> u64 {
 }
 
 fn request(access: Access, va: u64) -> Request {
-    Request {
-        va,
-        bytes: 4,
-        access,
-        privilege: Privilege::Supervisor,
-        virt: false,
-        hlvx: false,
-        sum: false,
-        mxr: false,
-        vs_sum: false,
-        vs_mxr: false,
-    }
+    Request::supervisor(va, 4, access)
 }
 
 /// Sv39 with one 4-KiB page at virtual page 5, whose leaf entry is `entry`.

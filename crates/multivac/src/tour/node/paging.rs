@@ -10,7 +10,6 @@ use isa::reg::Reg;
 use machine::mmu::pte::Meaning;
 use machine::mmu::trace::{Step, Trace, walk_trace};
 use machine::mmu::{Access, ENVCFG_ADUE, Env, Request};
-use machine::privilege::Privilege;
 use machine::ram::RAM_BASE;
 
 /// The four-level walk.
@@ -74,18 +73,7 @@ fn trace(stage: &Stage, access: Access) -> Trace {
     let hart = &stage.node.harts[0];
     let env =
         Env { satp: hart.csr.satp, vsatp: 0, hgatp: 0, menvcfg: ENVCFG_ADUE, henvcfg: 0, pmp: &hart.pmp };
-    let request = Request {
-        va: CHOSEN,
-        bytes: 8,
-        access,
-        privilege: Privilege::Supervisor,
-        virt: false,
-        hlvx: false,
-        sum: false,
-        mxr: false,
-        vs_sum: false,
-        vs_mxr: false,
-    };
+    let request = Request::supervisor(CHOSEN, 8, access);
     walk_trace(&env, &stage.node.bus.ram, &request)
 }
 
