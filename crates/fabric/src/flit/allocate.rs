@@ -4,8 +4,8 @@
 //! that chose it. Channels: each waiting head chooses one free channel, each channel one of the heads that
 //! chose it. A round robin moves on only when its choice was granted.
 
-use super::FlitNetwork;
-use super::state::{FREE, Stage};
+use super::state::{FREE, Stage, State};
+use super::{FlitNetwork, index};
 use crate::config::Switching;
 use crate::ids::{NodeId, RouterId};
 
@@ -17,9 +17,10 @@ const PORTS: usize = 64;
 pub(super) struct Scratch {
     /// Inputs that ask for each output.
     asks: [u64; PORTS],
-    /// The channel that each input put forward, and its class.
-    chosen: [(u8, u8); PORTS],
-    grants: Vec<(u8, u8)>,
+    /// The channel that each input put forward.
+    chosen: [u8; PORTS],
+    /// Places of input channels that have the switch.
+    grants: Vec<u32>,
     /// By output channel of the router: the input channel that is ahead.
     ahead: Vec<u16>,
     /// Output channels that were asked for.
@@ -30,7 +31,7 @@ impl Default for Scratch {
     fn default() -> Scratch {
         Scratch {
             asks: [0; PORTS],
-            chosen: [(0, 0); PORTS],
+            chosen: [0; PORTS],
             grants: Vec::with_capacity(PORTS),
             ahead: vec![FREE; PORTS * 16],
             asked: Vec::with_capacity(PORTS * 16),
@@ -44,10 +45,9 @@ impl Scratch {
         self.grants.len()
     }
 
-    /// Port and channel of a winner.
-    pub(super) fn grant(&self, index: usize) -> (usize, usize) {
-        let (port, vc) = self.grants[index];
-        (usize::from(port), usize::from(vc))
+    /// The input channel of a winner.
+    pub(super) fn grant(&self, number: usize) -> usize {
+        self.grants[number] as usize
     }
 }
 
@@ -62,75 +62,102 @@ fn rank(index: u16, start: u16, size: u16) -> u16 {
     if index >= start { index - start } else { index + size - start }
 }
 
-fn byte(value: u32) -> u8 {
+fn byte(value: usize) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+impl State {
+    /// An input channel has been given the switch: its port's turns move on.
+    fn turn(&mut self, first: usize, input: usize, vc: u8, output: usize) {
+        let ports = first >> self.vc_bits;
+        self.port[ports + output].next_input = byte(input) + 1;
+        let port = &mut self.port[ports + input];
+        port.next_output = byte(output) + 1;
+        port.next_vc = if usize::from(vc) + 1 == self.vcs { 0 } else { vc + 1 };
+    }
 }
 
 impl FlitNetwork {
     /// Grants the switch; the winners are in the scratch.
     pub(super) fn allocate_switch(&mut self, router: usize) {
+        self.scratch.grants.clear();
         let state = &mut self.state;
-        let scratch = &mut self.scratch;
-        scratch.grants.clear();
-        let base = router * state.ports;
-        let mut outputs = 0u64;
-        let mut inputs = state.ready_ports[router];
-        let classes = self.config.classes > 1;
-        while inputs != 0 {
-            let input = inputs.trailing_zeros() as usize;
-            inputs &= inputs - 1;
-            let port = &state.port[base + input];
-            let channels = &state.channel[(base + input) * state.vcs..][..state.vcs];
-            let vc = if port.ready & (port.ready - 1) == 0 {
-                byte(port.ready.trailing_zeros())
-            } else {
-                choose(port.ready, port.next_output, port.next_vc, channels, state.ports)
-            };
-            let channel = &channels[usize::from(vc)];
-            scratch.chosen[input] = (vc, channel.class);
-            scratch.asks[usize::from(channel.port)] |= 1 << input;
-            outputs |= 1 << channel.port;
+        let first = state.first(router);
+        let words = state.words_of(router);
+        let single = words.len() == 1;
+        let (mut outputs, mut before) = (0u64, 0);
+        for word in words {
+            let mut ready = state.words[word].ready();
+            if single && ready != 0 && ready & (ready - 1) == 0 {
+                // Who asks alone has it.
+                let place = first + ready.trailing_zeros() as usize;
+                let (input, vc) = ((place - first) >> state.vc_bits, byte(place & (state.vcs - 1)));
+                let output = usize::from(state.input[place].out) >> state.vc_bits;
+                state.turn(first, input, vc, output);
+                self.scratch.grants.push(index(place));
+                return;
+            }
+            while ready != 0 {
+                let lane = ready.trailing_zeros() >> state.vc_bits;
+                let shift = lane << state.vc_bits;
+                let channels = ready >> shift & state.lane();
+                ready &= !(state.lane() << shift);
+                let input = before + lane as usize;
+                let vc = if channels & (channels - 1) == 0 {
+                    channels.trailing_zeros() as usize
+                } else {
+                    self.plan.choose(state, first, input, channels)
+                };
+                let output =
+                    usize::from(state.input[first + (input << state.vc_bits) + vc].out) >> state.vc_bits;
+                self.scratch.chosen[input] = byte(vc);
+                self.scratch.asks[output] |= 1 << input;
+                outputs |= 1 << output;
+            }
+            before += 64 >> state.vc_bits;
         }
+        self.grant_outputs(first, outputs);
+    }
+
+    /// Each output of those asked for takes one of its inputs.
+    fn grant_outputs(&mut self, first: usize, mut outputs: u64) {
+        let (state, scratch) = (&mut self.state, &mut self.scratch);
+        let ports = first >> state.vc_bits;
         while outputs != 0 {
             let output = outputs.trailing_zeros() as usize;
             outputs &= outputs - 1;
             let mut asking = std::mem::take(&mut scratch.asks[output]);
-            if classes && asking & (asking - 1) != 0 {
-                asking = highest_class(asking, &scratch.chosen);
+            if self.config.classes > 1 && asking & (asking - 1) != 0 {
+                asking = self.plan.highest(asking, &scratch.chosen);
             }
-            let input = round_robin(asking, state.port[base + output].next_input) as usize;
-            let (vc, _) = scratch.chosen[input];
-            let input_byte = byte(crate::ids::small(input));
-            state.port[base + output].next_input = input_byte + 1;
-            let port = &mut state.port[base + input];
-            port.next_output = byte(crate::ids::small(output)) + 1;
-            port.next_vc = if usize::from(vc) + 1 == state.vcs { 0 } else { vc + 1 };
-            scratch.grants.push((input_byte, vc));
+            let input = round_robin(asking, state.port[ports + output].next_input) as usize;
+            let vc = scratch.chosen[input];
+            state.turn(first, input, vc, output);
+            scratch.grants.push(index(first + (input << state.vc_bits) + usize::from(vc)));
         }
     }
 
     /// Grants output channels to waiting heads.
     pub(super) fn allocate_channels(&mut self, router: usize) {
-        let mut ports = self.state.waiting_ports[router];
-        let vcs = self.state.vcs;
+        let first = self.state.first(router);
         let mut asks = 0;
-        while ports != 0 {
-            let port = ports.trailing_zeros() as usize;
-            ports &= ports - 1;
-            let mut waiting = self.state.port[router * self.state.ports + port].waiting;
+        let mut before = 0;
+        for word in self.state.words_of(router) {
+            let mut waiting = self.state.words[word].waiting;
             while waiting != 0 {
-                let vc = waiting.trailing_zeros() as usize;
+                let input = before + waiting.trailing_zeros() as usize;
                 waiting &= waiting - 1;
-                if let Some(output) = self.choose_channel(router, port, vc) {
+                if let Some(output) = self.choose_channel(router, first, input) {
                     asks += 1;
-                    self.ask(router, output, crate::ids::small(port * vcs + vc));
+                    self.ask(first, output, input);
                 }
             }
+            before += 64;
         }
-        for index in 0..self.scratch.asked.len() {
-            let output = usize::from(self.scratch.asked[index]);
+        for number in 0..self.scratch.asked.len() {
+            let output = usize::from(self.scratch.asked[number]);
             let input = usize::from(std::mem::replace(&mut self.scratch.ahead[output], FREE));
-            self.take_channel(router, output, input);
+            self.take_channel(first, output, input);
         }
         if asks > self.scratch.asked.len() {
             // Who lost may ask for another channel.
@@ -140,10 +167,7 @@ impl FlitNetwork {
     }
 
     /// Enters a head's request for an output channel; the better of two stays.
-    fn ask(&mut self, router: usize, output: u16, input: u32) {
-        let state = &self.state;
-        let first = router * state.ports * state.vcs;
-        let size = u16::try_from(state.ports * state.vcs).unwrap_or(u16::MAX);
+    fn ask(&mut self, first: usize, output: u16, input: usize) {
         let input = u16::try_from(input).unwrap_or(u16::MAX);
         let ahead = &mut self.scratch.ahead[usize::from(output)];
         if *ahead == FREE {
@@ -151,10 +175,12 @@ impl FlitNetwork {
             self.scratch.asked.push(output);
             return;
         }
-        let start = state.out[first + usize::from(output)].next_in;
+        let state = &self.state;
+        let size = u16::try_from(state.stride() + 1).unwrap_or(u16::MAX);
+        let start = state.output[first + usize::from(output)].next_in;
         let key = |input: u16| {
-            let class = state.channel[first + usize::from(input)].class;
-            (std::cmp::Reverse(class), rank(input, start, size + 1))
+            let class = self.plan.priority_of(usize::from(input) & (state.vcs - 1));
+            (std::cmp::Reverse(class), rank(input, start, size))
         };
         if key(input) < key(*ahead) {
             *ahead = input;
@@ -162,130 +188,86 @@ impl FlitNetwork {
     }
 
     /// The output channel (`port * vcs + vc`) that a waiting head asks for this cycle.
-    fn choose_channel(&self, router: usize, port: usize, vc: usize) -> Option<u16> {
+    fn choose_channel(&self, router: usize, first: usize, input: usize) -> Option<u16> {
         let state = &self.state;
-        let input = (router * state.ports + port) * state.vcs + vc;
-        let channel = &state.channel[input];
-        if let Some(output) = self.choose_adaptive(router, input) {
+        if self.routes.is_adaptive()
+            && let Some(output) = self.choose_adaptive(router, first, first + input)
+        {
             return Some(output);
         }
-        let out = router * state.ports + usize::from(channel.port);
-        let mut free = state.port[out].free & channel.wanted;
-        if self.config.switching == Switching::CutThrough
-            || self.config.switching == Switching::StoreAndForward
-        {
-            free = self.with_room(out, free, input);
-        }
+        let (out, ring) = (usize::from(state.input[first + input].out), state.ring[first + input]);
+        let mut free = state.free(first + out) & ring.wanted;
         if free == 0 {
             return None;
         }
-        let start = usize::from(state.channel[input].next_out);
-        let first = usize::from(channel.port) * state.vcs;
-        let skip = start.saturating_sub(first);
-        let vc = if skip < state.vcs {
-            round_robin(u64::from(free), byte(crate::ids::small(skip)))
-        } else {
-            free.trailing_zeros()
-        };
-        u16::try_from(first + vc as usize).ok()
+        if self.config.switching != Switching::Wormhole {
+            free = self.with_room(first + out, free, first + input);
+            if free == 0 {
+                return None;
+            }
+        }
+        let skip = usize::from(ring.next_out).saturating_sub(out);
+        let vc =
+            if skip < state.vcs { round_robin(u64::from(free), byte(skip)) } else { free.trailing_zeros() };
+        u16::try_from(out + vc as usize).ok()
     }
 
-    /// Of the channels in `free`, those whose buffer has room for the whole packet.
-    fn with_room(&self, out: usize, free: u16, input: usize) -> u16 {
-        let state = &self.state;
-        let flits = self.packets.get(state.front(input).packet).packet.flits;
-        (0..state.vcs)
-            .filter(|vc| free >> vc & 1 == 1 && u32::from(state.out[out * state.vcs + vc].credits) >= flits)
+    /// Of the channels in `free` at the output port `out`, those whose buffer has room for the whole packet.
+    fn with_room(&self, out: usize, free: u16, place: usize) -> u16 {
+        let flits = self.state.input[place].left;
+        (0..self.state.vcs)
+            .filter(|vc| free >> vc & 1 == 1 && self.state.output[out + vc].credits >= flits)
             .fold(0, |mask, vc| mask | 1 << vc)
     }
 
     /// A free adaptive channel on the shortest path whose channels have the most room.
-    fn choose_adaptive(&self, router: usize, input: usize) -> Option<u16> {
-        if !self.routes.is_adaptive() {
-            return None;
-        }
+    fn choose_adaptive(&self, router: usize, first: usize, place: usize) -> Option<u16> {
         let state = &self.state;
-        let packet = self.packets.get(state.front(input).packet).packet;
+        let packet = self.packets.get(state.front(place)).packet;
         let to: NodeId = packet.to;
-        let mut ports = self.routes.minimal_ports(RouterId(super::index(router)), to);
+        let mut ports = self.routes.minimal_ports(RouterId(index(router)), to);
         let mask = self.plan.mask(packet.class, 0);
         let mut best: Option<(u32, usize, u16)> = None;
         while ports != 0 {
-            let port = ports.trailing_zeros() as usize;
+            let out = (ports.trailing_zeros() as usize) << state.vc_bits;
             ports &= ports - 1;
-            let out = router * state.ports + port;
-            let mut free = state.port[out].free & mask;
+            let mut free = state.free(first + out) & mask;
             if self.config.switching != Switching::Wormhole {
-                free = self.with_room(out, free, input);
+                free = self.with_room(first + out, free, place);
             }
             if free == 0 {
                 continue;
             }
-            let channels = &state.out[out * state.vcs..][..state.vcs];
+            let channels = &state.output[first + out..][..state.vcs];
             let room: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             if best.is_none_or(|(most, _, _)| room > most) {
-                best = Some((room, port, free));
+                best = Some((room, out, free));
             }
         }
-        let (_, port, free) = best?;
-        u16::try_from(port * state.vcs + free.trailing_zeros() as usize).ok()
+        let (_, out, free) = best?;
+        u16::try_from(out + free.trailing_zeros() as usize).ok()
     }
 
-    fn take_channel(&mut self, router: usize, output: usize, input: usize) {
+    /// A head is given an output channel.
+    fn take_channel(&mut self, first: usize, output: usize, input: usize) {
         let state = &mut self.state;
-        let first = router * state.ports * state.vcs;
-        let (out_port, out_vc) = (output >> state.vc_bits, output & (state.vcs - 1));
-        let (port, vc) = (input >> state.vc_bits, input & (state.vcs - 1));
-        state.out[first + output].owner = u16::try_from(input).unwrap_or(FREE);
-        state.port[router * state.ports + out_port].free &= !(1 << out_vc);
-        state.channel[first + input].next_out = u16::try_from(output + 1).unwrap_or(0);
-        state.out[first + output].next_in = u16::try_from(input + 1).unwrap_or(0);
-        let channel = &mut state.channel[first + input];
-        channel.stage = Stage::Active;
-        channel.port = byte(crate::ids::small(out_port));
-        channel.vc = byte(crate::ids::small(out_vc));
-        state.clear_waiting(router, port, vc);
-        if state.out[first + output].credits > 0 {
-            state.set_ready(router, port, vc);
-        }
+        let (place, out) = (first + input, first + output);
+        let number = |index: usize| u16::try_from(index).unwrap_or(FREE);
+        state.ring[place].next_out = number(output + 1);
+        let channel = &mut state.output[out];
+        channel.next_in = number(input + 1);
+        channel.owner = number(input);
+        let credit = u64::from(channel.credits > 0);
+        let held = &mut state.input[place];
+        held.stage = Stage::Idle;
+        held.out = number(output);
+        held.fresh = true;
+        let (bit, out_bit) = (state.bit(place), state.bit(out));
+        state.word(out).free &= !(1 << out_bit);
+        let word = state.word(place);
+        word.waiting &= !(1 << bit);
+        word.holding |= 1 << bit;
+        word.credited = word.credited & !(1 << bit) | credit << bit;
+        state.wake_if_ready(place);
     }
-}
-
-/// Among several ready channels of an input: the highest class, then the output whose turn it is, then the
-/// channel whose turn it is.
-fn choose(ready: u16, next_output: u8, next_vc: u8, channels: &[super::state::Channel], ports: usize) -> u8 {
-    let ports = u16::try_from(ports).unwrap_or(u16::MAX);
-    let vcs = u16::try_from(channels.len()).unwrap_or(u16::MAX);
-    let mut best = (u32::MAX, 0);
-    let mut left = ready;
-    while left != 0 {
-        let vc = byte(left.trailing_zeros());
-        left &= left - 1;
-        let channel = &channels[usize::from(vc)];
-        let output = u32::from(rank(u16::from(channel.port), u16::from(next_output), ports + 1));
-        let turn = u32::from(rank(u16::from(vc), u16::from(next_vc), vcs));
-        let key = u32::from(u8::MAX - channel.class) << 16 | output << 8 | turn;
-        if key < best.0 {
-            best = (key, vc);
-        }
-    }
-    best.1
-}
-
-/// The inputs among `asking` whose chosen channels have the highest class.
-fn highest_class(asking: u64, chosen: &[(u8, u8); PORTS]) -> u64 {
-    let mut best = (0, 0u64);
-    let mut left = asking;
-    while left != 0 {
-        let input = left.trailing_zeros() as usize;
-        left &= left - 1;
-        let class = chosen[input].1;
-        if best.1 == 0 || class > best.0 {
-            best = (class, 0);
-        }
-        if class == best.0 {
-            best.1 |= 1 << input;
-        }
-    }
-    best.1
 }

@@ -31,7 +31,7 @@ impl FlitNetwork {
         Ok(())
     }
 
-    /// Packets that hold a channel over `link` or have flits in a buffer behind it.
+    /// Packets that hold a channel over `link`.
     fn across(&self, link: LinkId) -> Vec<u32> {
         let ends = self.topology.links()[link.index()];
         let mut lost: Vec<u32> = [ends.a, ends.b].into_iter().flat_map(|end| self.at_port(end)).collect();
@@ -42,26 +42,10 @@ impl FlitNetwork {
 
     fn at_port(&self, (router, port): (RouterId, Port)) -> Vec<u32> {
         let state = &self.state;
-        let out = router.index() * state.ports + port.index();
-        let mut found = Vec::new();
-        for vc in 0..state.vcs {
-            let owner = state.out[out * state.vcs + vc].owner;
-            if owner == FREE {
-                continue;
-            }
-            let input = router.index() * state.ports * state.vcs + usize::from(owner);
-            let slot = state.channel[input];
-            let down = state.port[out].down as usize * state.vcs + vc;
-            let last = usize::from(state.channel[down].tail + u16::try_from(state.depth).unwrap_or(0) - 1)
-                % state.depth;
-            // Either its next flit waits here, or the last one that crossed is its own.
-            if slot.visible > 0 {
-                found.push(state.front(input).packet);
-            } else {
-                found.push(state.flits[down * state.depth + last].packet);
-            }
-        }
-        found
+        let out = state.place(router.index(), port.index());
+        let owners = state.output[out..out + state.vcs].iter().map(|output| output.owner);
+        let input = |owner| state.first(router.index()) + usize::from(owner);
+        owners.filter(|owner| *owner != FREE).map(|owner| state.front(input(owner))).collect()
     }
 
     /// Empties the network; packets go back to their sources in the order of their injection, but for the lost.

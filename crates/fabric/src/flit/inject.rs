@@ -1,9 +1,9 @@
 //! Nodes as sources: queues of packets, one flit a cycle into the router, by credits as any other link.
 
 use super::packets::{Flying, NONE};
-use super::{Flit, FlitNetwork, index};
+use super::{FlitNetwork, index};
 use crate::config::Config;
-use crate::ids::{Cycle, NodeId};
+use crate::ids::Cycle;
 use crate::network::Packet;
 use crate::rng::mix;
 use std::cmp::Reverse;
@@ -41,12 +41,10 @@ impl Ord for Pending {
 struct Queue {
     first: u32,
     last: u32,
-    /// Flits of the first packet that have been sent.
-    sent: u16,
+    /// Flits of the first packet that have not been sent; 0 before it holds a channel.
+    left: u16,
     /// The channel that the first packet holds, or that the last one held.
     vc: u8,
-    /// Whether the first packet holds its channel.
-    holds: bool,
 }
 
 /// All nodes as sources.
@@ -54,6 +52,8 @@ struct Queue {
 pub(super) struct Sources {
     classes: usize,
     vcs: usize,
+    /// The first place of each node's port in its router.
+    entrances: Vec<u32>,
     /// By `node * classes + class`.
     queues: Vec<Queue>,
     /// Free places of each channel's buffer in the router, by `node * vcs + vc`.
@@ -66,16 +66,16 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) fn new(nodes: usize, config: &Config) -> Sources {
+    /// Nodes at rest, whose ports in their routers have these first places.
+    pub(super) fn new(entrances: Vec<u32>, config: &Config) -> Sources {
+        let nodes = entrances.len();
         let (classes, vcs) = (config.classes as usize, config.vcs.next_power_of_two() as usize);
         let depth = u16::try_from(config.buffer_flits).unwrap_or(u16::MAX);
         let mut sources = Sources {
             classes,
             vcs,
-            queues: vec![
-                Queue { first: NONE, last: NONE, sent: 0, vc: u8::MAX, holds: false };
-                nodes * classes
-            ],
+            entrances,
+            queues: vec![Queue { first: NONE, last: NONE, left: 0, vc: u8::MAX }; nodes * classes],
             credits: vec![0; nodes * vcs],
             free: vec![0; nodes],
             active: vec![0; nodes.div_ceil(64)],
@@ -90,8 +90,7 @@ impl Sources {
         self.credits.fill(self.depth);
         self.free.fill(u16::MAX);
         for queue in &mut self.queues {
-            queue.sent = 0;
-            queue.holds = false;
+            queue.left = 0;
         }
     }
 
@@ -181,8 +180,7 @@ impl FlitNetwork {
         let random = mix(self.config.seed ^ sequence.wrapping_mul(0x9e37_79b9));
         let state = &self.state;
         let waiting = |port: crate::ids::Port| {
-            let first = (router.index() * state.ports + port.index()) * state.vcs;
-            let channels = &state.out[first..first + state.vcs];
+            let channels = &state.output[state.place(router.index(), port.index())..][..state.vcs];
             let free: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             index(state.depth * state.vcs) - free
         };
@@ -213,9 +211,9 @@ impl FlitNetwork {
     /// Sends a flit of the first packet of a class, if it can.
     fn send_one(&mut self, node: usize, class: usize) -> bool {
         let sources = &mut self.sources;
-        let at = node * sources.classes + class;
-        let mut queue = sources.queues[at];
-        if !queue.holds {
+        let queue = &mut sources.queues[node * sources.classes + class];
+        let (slot, head) = (queue.first, queue.left == 0);
+        if head {
             let allowed = self.plan.whole(u8::try_from(class).unwrap_or(0)) & sources.free[node];
             let with_credit = (0..sources.vcs)
                 .filter(|vc| allowed >> vc & 1 == 1 && sources.credits[node * sources.vcs + vc] > 0)
@@ -226,31 +224,25 @@ impl FlitNetwork {
             let after = if queue.vc >= 15 { 0 } else { with_credit & (u16::MAX << (queue.vc + 1)) };
             let vc = if after != 0 { after } else { with_credit }.trailing_zeros();
             queue.vc = u8::try_from(vc).unwrap_or(0);
-            queue.holds = true;
+            queue.left = u16::try_from(self.packets.get(slot).packet.flits).unwrap_or(u16::MAX);
             sources.free[node] &= !(1 << vc);
         }
         let vc = usize::from(queue.vc);
         let credits = &mut sources.credits[node * sources.vcs + vc];
         if *credits == 0 {
-            sources.queues[at] = queue;
             return false;
         }
         *credits -= 1;
-        let flying = self.packets.get(queue.first);
-        let last = u32::from(queue.sent) + 1 == flying.packet.flits;
-        let flit = Flit { packet: queue.first, sequence: queue.sent, tail: last, head: queue.sent == 0 };
-        queue.sent += 1;
-        if last {
+        queue.left -= 1;
+        if queue.left == 0 {
             sources.free[node] |= 1 << vc;
-            queue.first = flying.next;
-            queue.sent = 0;
-            queue.holds = false;
+            queue.first = self.packets.get(slot).next;
         }
-        sources.queues[at] = queue;
-        let (router, port) = self.routes.attachment(NodeId(index(node)));
-        let channel = (router.index() * self.state.ports + port.index()) * self.state.vcs + vc;
-        self.deposit(channel, flit);
-        self.arrivals.push(self.now + self.spans.inject, index(channel));
+        let place = sources.entrances[node] + index(vc);
+        if head {
+            self.state.enter(place as usize, slot);
+        }
+        self.arrivals.push(self.now + self.spans.inject, place);
         self.last_move = self.now;
         true
     }

@@ -2,14 +2,14 @@
 //!
 //! A cycle: flits and credits that are due arrive; nodes inject; each router with something to do allocates
 //! first the switch, then output channels, both by what held at the start of the cycle, and moves the flits
-//! that won. A flit that wins the switch is written into the buffer downstream at once and becomes visible there
-//! when it would arrive, so that it is copied once a hop. A channel without a flit, an output or a credit does
-//! not ask, so that what is blocked costs nothing.
+//! that won. A channel's flits are counted; which packets they belong to is known from the order in which heads
+//! entered it. A channel without a flit, an output or a credit does not ask, so that what is blocked costs nothing.
 
 mod allocate;
 mod faults;
 mod inject;
 mod packets;
+mod plan;
 mod state;
 mod step;
 #[cfg(test)]
@@ -26,29 +26,20 @@ use crate::topology::Topology;
 use allocate::Scratch;
 use inject::{Pending, Sources};
 use packets::Packets;
-use state::{State, VcPlan};
+use plan::VcPlan;
+use state::State;
 use std::collections::BinaryHeap;
 use wheel::Wheel;
-
-/// A part of a packet: what a link carries in a cycle.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Flit {
-    /// The packet's slot.
-    packet: u32,
-    /// Its number in the packet.
-    sequence: u16,
-    /// Whether it is the packet's last.
-    tail: bool,
-    /// Whether it is the packet's first.
-    head: bool,
-}
 
 /// A flit on its way to a node.
 #[derive(Clone, Copy, Debug)]
 struct Ejected {
-    flit: Flit,
+    /// The packet's slot.
+    packet: u32,
     /// The output channel that led to the node.
-    channel: u32,
+    place: u32,
+    /// Flits of the packet that come behind it.
+    left: u16,
 }
 
 /// Spans of the pipeline in cycles, from the delays.
@@ -124,9 +115,10 @@ impl FlitNetwork {
             decide: u64::from(delays.route) + u64::from(delays.vc_alloc) - 1,
         };
         let ahead = spans.flight.max(spans.credit).max(spans.eject_credit).max(spans.decide) + 1;
+        let state = State::new(topology, config)?;
         Ok(FlitNetwork {
-            state: State::new(topology, config)?,
-            sources: Sources::new(topology.nodes(), config),
+            sources: Sources::new(state::entrances(&state, &routes, topology.nodes()), config),
+            state,
             node_down: vec![false; topology.nodes()],
             link_up: vec![true; topology.links().len()],
             hazards: Hazards::new(config.seed),
@@ -238,7 +230,7 @@ impl Network for FlitNetwork {
 
     fn link_flits(&self) -> Vec<u64> {
         let sent = |(router, port): (crate::ids::RouterId, crate::ids::Port)| {
-            self.state.sent[router.index() * self.state.ports + port.index()]
+            self.state.port[self.state.place(router.index(), port.index()) >> self.state.vc_bits].sent
         };
         self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
     }
@@ -250,7 +242,8 @@ impl Network for FlitNetwork {
     fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
         let ends = self.topology.links()[link.index()];
         for (router, port) in [ends.a, ends.b] {
-            self.hazards.set(router.index() * self.state.ports + port.index(), hazard);
+            let place = self.state.place(router.index(), port.index());
+            self.hazards.set(self.state.link_index(place), hazard);
         }
     }
 

@@ -1,64 +1,68 @@
 //! The state of all routers in flat arrays by (router, port, virtual channel).
 //!
-//! Router `r`'s port `p` has index `r * ports + p`, its channel `v` index `(r * ports + p) * vcs + v`. The same
-//! index names an input channel in the input arrays and an output channel in the output arrays.
+//! A router has `stride` places, a power of two: channel `v` of port `p` of router `r` is the place
+//! `r * stride + p * vcs + v`, which names an input channel in the arrays of inputs and an output channel in those of
+//! outputs. What a router has to do is found in masks with a bit for each of its places, up to 64 in a [`Word`].
 
-use super::Flit;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ids::{NodeId, RouterId, small};
 use crate::routing::Routes;
 use crate::topology::{Peer, Topology};
 
-/// Marks an entry of [`PortState::down`] and `up` that is a node.
+/// Marks a [`PortState::peer`] that is a node.
 pub(super) const NODE: u32 = 1 << 31;
 /// A port that leads nowhere.
 pub(super) const NOWHERE: u32 = u32::MAX;
 /// An output channel that no input channel holds.
 pub(super) const FREE: u16 = u16::MAX;
-/// The most ports of a router: a request mask is one word.
+/// The most ports of a router: a mask of ports is one word.
 const PORTS_MAX: usize = 64;
+/// Places in a word of masks.
+const WORD_BITS: u32 = 6;
 
-/// What an input channel is doing.
+/// What becomes of the packet at the front of an input channel that holds no output channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Stage {
-    /// No packet.
+    /// There is none, or it holds its output channel.
     #[default]
     Idle,
     /// Its packet is not yet whole (store-and-forward) or its route is being computed.
     Hold,
     /// Its head waits for an output channel.
     Wait,
-    /// It holds an output channel.
-    Active,
 }
 
-/// An input channel: a ring of `depth` flits and what becomes of the packet at its front.
+/// What every flit of an input channel needs.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Channel {
-    /// The front's place in the ring.
-    pub(super) head: u16,
-    /// Where the next flit from upstream goes; it is written when it is sent.
-    pub(super) tail: u16,
+pub(super) struct Input {
     /// Flits that have arrived.
     pub(super) visible: u16,
-    /// The output channels that the front packet may ask for, or, once it has one, the packet's class mask.
-    pub(super) wanted: u16,
-    /// The output port.
-    pub(super) port: u8,
-    /// The output channel at that port, once held.
-    pub(super) vc: u8,
-    /// The packet's priority class.
-    pub(super) class: u8,
-    /// What it is doing.
+    /// Flits of the front packet that have not left.
+    pub(super) left: u16,
+    /// The output channel, `port * vcs + vc`; before one is held, the first channel of the output port.
+    pub(super) out: u16,
+    /// Whether the next flit to leave is its packet's first.
+    pub(super) fresh: bool,
     pub(super) stage: Stage,
-    /// Where its round robin over output channels starts: after the one granted last.
+}
+
+/// What only heads and tails need: the packets of an input channel are a ring.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ring {
+    /// The front packet's place.
+    pub(super) head: u16,
+    /// Where the next packet from upstream goes; it is written when its head is sent.
+    pub(super) tail: u16,
+    /// The output channels that the front packet may ask for.
+    pub(super) wanted: u16,
+    /// Where the round robin over output channels starts: after the one granted last.
     pub(super) next_out: u16,
 }
 
 /// An output channel.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OutChannel {
+pub(super) struct Output {
     /// Free places of its buffer downstream, as far as is known here.
     pub(super) credits: u16,
     /// The input channel (`port * vcs + vc`) that holds it, or [`FREE`].
@@ -67,22 +71,35 @@ pub(super) struct OutChannel {
     pub(super) next_in: u16,
 }
 
+/// Masks over the places of a router, or over 64 of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Word {
+    /// Input channels with a flit.
+    pub(super) filled: u64,
+    /// Input channels that hold an output channel.
+    pub(super) holding: u64,
+    /// Of these, the ones whose output channel has a credit; of others it says nothing.
+    pub(super) credited: u64,
+    /// Input channels whose head waits for an output channel.
+    pub(super) waiting: u64,
+    /// Output channels that are free.
+    pub(super) free: u64,
+}
+
+impl Word {
+    /// Input channels that ask for the switch.
+    pub(super) fn ready(&self) -> u64 {
+        self.filled & self.holding & self.credited
+    }
+}
+
 /// A port, as input and as output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PortState {
-    /// Where the output leads: the port index of an input, or a node.
-    pub(super) down: u32,
-    /// Where the input comes from: the port index of an output, or a node.
-    pub(super) up: u32,
-    /// Its router and its number there.
-    pub(super) router: u32,
-    pub(super) number: u8,
-    /// Input channels that ask for the switch: they hold a flit, an output channel and a credit.
-    pub(super) ready: u16,
-    /// Input channels whose head waits for an output channel.
-    pub(super) waiting: u16,
-    /// Output channels that are free.
-    pub(super) free: u16,
+    /// Flits that left by it.
+    pub(super) sent: u64,
+    /// What is at the other end: the first place of a port, or a node.
+    pub(super) peer: u32,
     /// Where the input's round robin over outputs starts.
     pub(super) next_output: u8,
     /// Where the output's round robin over inputs starts.
@@ -94,252 +111,221 @@ pub(super) struct PortState {
 /// All routers.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) ports: usize,
-    /// Channels of a port in the arrays: a power of two, of which the first are in use.
+    /// Channels of a port in the arrays, a power of two of which the first are in use, and its logarithm.
     pub(super) vcs: usize,
-    /// Its logarithm.
     pub(super) vc_bits: u32,
+    /// The most ports that a router of the topology has.
+    ports: usize,
+    /// The logarithm of a router's places.
+    stride_bits: u32,
+    /// The logarithm of the places of a word, and of a router's words.
+    word_bits: u32,
     pub(super) depth: usize,
+    pub(super) words: Vec<Word>,
+    pub(super) input: Vec<Input>,
+    pub(super) output: Vec<Output>,
+    pub(super) ring: Vec<Ring>,
+    packets: Vec<u32>,
+    /// By place of a channel over the channels of a port.
     pub(super) port: Vec<PortState>,
-    pub(super) channel: Vec<Channel>,
-    pub(super) flits: Vec<Flit>,
-    pub(super) out: Vec<OutChannel>,
-    /// Ports of each router with a ready channel.
-    pub(super) ready_ports: Vec<u64>,
-    /// Ports of each router with a waiting channel.
-    pub(super) waiting_ports: Vec<u64>,
     /// Routers in which a waiting head may find a channel: since the last try a head came, or a channel became free.
     pub(super) retry: Vec<u64>,
     /// Routers with something to do.
     pub(super) active: Vec<u64>,
-    /// Flits that left by each port.
-    pub(super) sent: Vec<u64>,
 }
 
 impl State {
     /// Routers at rest.
     ///
-    /// Errors: more ports at a router than a request mask has bits.
+    /// Errors: more ports at a router than a mask has bits, or more channels than can be counted.
     pub(super) fn new(topology: &Topology, config: &Config) -> Result<State, Error> {
         let (routers, ports) = (topology.routers(), topology.ports_max());
+        let refuse = |reason| Error::Impossible {
+            reason,
+            span: 0..0,
+            way_out: "simulate it by the packet (--level packet), or choose routers of fewer ports"
+                .to_owned(),
+        };
         if ports > PORTS_MAX {
-            return Err(Error::Impossible {
-                reason: format!(
-                    "{} has routers of {ports} ports; by the flit {PORTS_MAX} can be",
-                    topology.name()
-                ),
-                span: 0..0,
-                way_out: "simulate it by the packet (--level packet), or choose routers of fewer ports"
-                    .to_owned(),
-            });
+            let name = topology.name();
+            return Err(refuse(format!(
+                "{name} has routers of {ports} ports; by the flit {PORTS_MAX} can be"
+            )));
         }
         let vcs = config.vcs.next_power_of_two() as usize;
-        let depth = config.buffer_flits as usize;
-        let all = all_vcs(config.vcs as usize);
-        let mut port = Vec::with_capacity(routers * ports);
+        let stride = (ports * vcs).next_power_of_two();
+        let places = routers * stride;
+        if places >= NODE as usize {
+            return Err(refuse(format!("{} has too many virtual channels", topology.name())));
+        }
+        let (vc_bits, stride_bits) = (vcs.trailing_zeros(), stride.trailing_zeros());
+        let word_bits = stride_bits.min(WORD_BITS);
+        let mut port = Vec::with_capacity(places / vcs);
         for router in 0..routers {
             let peers = topology.ports(RouterId(small(router)));
-            for p in 0..ports {
-                let other = match peers.get(p) {
-                    Some(Peer::Router(r, q, _)) => small(r.index() * ports + q.index()),
+            for p in 0..stride / vcs {
+                let peer = match peers.get(p) {
+                    Some(Peer::Router(r, q, _)) => small(r.index() * stride + q.index() * vcs),
                     Some(Peer::Node(NodeId(node))) => NODE | node,
                     _ => NOWHERE,
                 };
-                port.push(PortState {
-                    down: other,
-                    up: other,
-                    router: small(router),
-                    number: u8::try_from(p).unwrap_or(u8::MAX),
-                    ready: 0,
-                    waiting: 0,
-                    free: all,
-                    next_output: 0,
-                    next_input: 0,
-                    next_vc: 0,
-                });
+                port.push(PortState { sent: 0, peer, next_output: 0, next_input: 0, next_vc: 0 });
             }
         }
-        let channels = routers * ports * vcs;
-        Ok(State {
-            ports,
+        let mut state = State {
             vcs,
-            vc_bits: vcs.trailing_zeros(),
-            depth,
+            vc_bits,
+            ports,
+            stride_bits,
+            word_bits,
+            depth: config.buffer_flits as usize,
+            words: vec![Word::default(); places >> word_bits],
+            input: vec![Input::default(); places],
+            output: vec![Output { credits: 0, owner: FREE, next_in: 0 }; places],
+            ring: vec![Ring::default(); places],
+            packets: vec![0; places * config.buffer_flits as usize],
             port,
-            channel: vec![Channel::default(); channels],
-            flits: vec![Flit::default(); channels * depth],
-            out: vec![OutChannel { credits: depth_u16(depth), owner: FREE, next_in: 0 }; channels],
-            ready_ports: vec![0; routers],
-            waiting_ports: vec![0; routers],
             retry: vec![0; routers.div_ceil(64)],
             active: vec![0; routers.div_ceil(64)],
-            sent: vec![0; routers * ports],
-        })
+        };
+        state.clear();
+        Ok(state)
     }
 
     /// Empties all buffers and forgets all claims; what links have carried is kept.
     pub(super) fn clear(&mut self) {
-        let all = all_vcs(self.vcs);
-        for port in &mut self.port {
-            port.ready = 0;
-            port.waiting = 0;
-            port.free = all;
-        }
-        self.channel.fill(Channel::default());
-        let depth = depth_u16(self.depth);
-        self.out.fill(OutChannel { credits: depth, owner: FREE, next_in: 0 });
-        self.ready_ports.fill(0);
-        self.waiting_ports.fill(0);
+        self.words.fill(Word { free: u64::MAX, ..Word::default() });
+        self.input.fill(Input::default());
+        self.ring.fill(Ring::default());
+        let credits = u16::try_from(self.depth).unwrap_or(u16::MAX);
+        self.output.fill(Output { credits, owner: FREE, next_in: 0 });
         self.retry.fill(0);
         self.active.fill(0);
     }
 
-    /// Router, port and channel of an index.
-    pub(super) fn place(&self, channel: usize) -> (usize, usize, usize) {
-        let port = &self.port[channel >> self.vc_bits];
-        (port.router as usize, usize::from(port.number), channel & (self.vcs - 1))
+    /// The router of a place.
+    pub(super) fn router(&self, place: usize) -> usize {
+        place >> self.stride_bits
     }
 
-    /// The flit at the front of an input channel.
-    pub(super) fn front(&self, channel: usize) -> Flit {
-        self.flits[channel * self.depth + usize::from(self.channel[channel].head)]
+    /// The first place of a router.
+    pub(super) fn first(&self, router: usize) -> usize {
+        router << self.stride_bits
+    }
+
+    /// The first place of a port.
+    pub(super) fn place(&self, router: usize, port: usize) -> usize {
+        self.first(router) + (port << self.vc_bits)
+    }
+
+    /// Router and port of a place's port as one number.
+    pub(super) fn link_index(&self, place: usize) -> usize {
+        let router = self.router(place);
+        router * self.ports + ((place - self.first(router)) >> self.vc_bits)
+    }
+
+    /// Places of a router.
+    pub(super) fn stride(&self) -> usize {
+        1 << self.stride_bits
+    }
+
+    /// The words of a router.
+    pub(super) fn words_of(&self, router: usize) -> std::ops::Range<usize> {
+        let bits = self.stride_bits - self.word_bits;
+        router << bits..(router + 1) << bits
+    }
+
+    /// The word of a place.
+    pub(super) fn word(&mut self, place: usize) -> &mut Word {
+        &mut self.words[place >> self.word_bits]
+    }
+
+    /// The bit of a place in its word.
+    pub(super) fn bit(&self, place: usize) -> u32 {
+        small(place & ((1 << self.word_bits) - 1))
+    }
+
+    /// The lowest bits of a word, one for each channel of a port.
+    pub(super) fn lane(&self) -> u64 {
+        (1 << self.vcs) - 1
+    }
+
+    /// The free channels of the output port whose first channel is the place `out`.
+    pub(super) fn free(&self, out: usize) -> u16 {
+        let lane = self.words[out >> self.word_bits].free >> self.bit(out) & self.lane();
+        u16::try_from(lane).unwrap_or(u16::MAX)
+    }
+
+    /// What is at the other end of a place's port, as a place of the same channel there, or a node.
+    pub(super) fn peer(&self, place: usize) -> u32 {
+        self.port[place >> self.vc_bits].peer
+    }
+
+    /// The packet at the front of an input channel.
+    pub(super) fn front(&self, place: usize) -> u32 {
+        self.packets[place * self.depth + usize::from(self.ring[place].head)]
+    }
+
+    /// Enters a packet whose head is on its way to an input channel.
+    pub(super) fn enter(&mut self, place: usize, packet: u32) {
+        let ring = &mut self.ring[place];
+        self.packets[place * self.depth + usize::from(ring.tail)] = packet;
+        ring.tail = after(ring.tail, self.depth);
+    }
+
+    /// Takes the front packet out of an input channel, whose tail has left.
+    pub(super) fn leave(&mut self, place: usize) {
+        let ring = &mut self.ring[place];
+        ring.head = after(ring.head, self.depth);
     }
 
     pub(super) fn wake(&mut self, router: usize) {
         self.active[router / 64] |= 1 << (router % 64);
     }
 
+    /// Wakes a place's router if its input channel asks for the switch.
+    pub(super) fn wake_if_ready(&mut self, place: usize) {
+        let ready = self.words[place >> self.word_bits].ready() >> self.bit(place) & 1;
+        let router = self.router(place);
+        self.active[router / 64] |= ready << (router % 64);
+    }
+
+    /// Whether any input channel of a router asks for the switch.
+    pub(super) fn any_ready(&self, router: usize) -> bool {
+        self.words[self.words_of(router)].iter().any(|word| word.ready() != 0)
+    }
+
     /// Waiting heads of `router`, if there are any, may find a channel.
     pub(super) fn try_again(&mut self, router: usize) {
-        if self.waiting_ports[router] != 0 {
+        if self.words[self.words_of(router)].iter().any(|word| word.waiting != 0) {
             self.retry[router / 64] |= 1 << (router % 64);
             self.wake(router);
         }
     }
 
+    /// Whether [`State::try_again`] has marked a router.
+    pub(super) fn marked(&self, router: usize) -> bool {
+        self.retry[router / 64] >> (router % 64) & 1 == 1
+    }
+
     /// Takes the mark of [`State::try_again`].
-    pub(super) fn take_retry(&mut self, router: usize) -> bool {
-        let (word, bit) = (&mut self.retry[router / 64], 1 << (router % 64));
-        let marked = *word & bit != 0;
-        *word &= !bit;
+    pub(super) fn take_mark(&mut self, router: usize) -> bool {
+        let marked = self.marked(router);
+        self.retry[router / 64] &= !(1 << (router % 64));
         marked
     }
-
-    /// Lets an input channel ask for the switch.
-    pub(super) fn set_ready(&mut self, router: usize, port: usize, vc: usize) {
-        self.port[router * self.ports + port].ready |= 1 << vc;
-        self.ready_ports[router] |= 1 << port;
-        self.wake(router);
-    }
-
-    /// Stops an input channel's asking for the switch.
-    pub(super) fn clear_ready(&mut self, router: usize, port: usize, vc: usize) {
-        let state = &mut self.port[router * self.ports + port];
-        state.ready &= !(1 << vc);
-        if state.ready == 0 {
-            self.ready_ports[router] &= !(1 << port);
-        }
-    }
-
-    /// Lets an input channel ask for an output channel.
-    pub(super) fn set_waiting(&mut self, router: usize, port: usize, vc: usize) {
-        self.port[router * self.ports + port].waiting |= 1 << vc;
-        self.waiting_ports[router] |= 1 << port;
-        self.try_again(router);
-    }
-
-    /// Stops an input channel's asking for an output channel.
-    pub(super) fn clear_waiting(&mut self, router: usize, port: usize, vc: usize) {
-        let state = &mut self.port[router * self.ports + port];
-        state.waiting &= !(1 << vc);
-        if state.waiting == 0 {
-            self.waiting_ports[router] &= !(1 << port);
-        }
-    }
 }
 
-fn depth_u16(depth: usize) -> u16 {
-    u16::try_from(depth).unwrap_or(u16::MAX)
+/// The place behind one in a ring.
+fn after(place: u16, depth: usize) -> u16 {
+    if usize::from(place) + 1 == depth { 0 } else { place + 1 }
 }
 
-fn all_vcs(vcs: usize) -> u16 {
-    u16::try_from((1u32 << vcs) - 1).unwrap_or(u16::MAX)
-}
-
-/// Which virtual channels belong to each priority class and class of channels, and back.
-#[derive(Clone, Debug)]
-pub(super) struct VcPlan {
-    /// Masks by `priority * classes + class`.
-    masks: Vec<u16>,
-    classes: usize,
-    /// All channels of each priority class.
-    whole: Vec<u16>,
-    /// The class of each channel.
-    class_of: Vec<u8>,
-}
-
-impl VcPlan {
-    /// Divides the channels evenly; an adaptive class takes what the escape classes leave.
-    ///
-    /// Errors: [`Error::Parameter`] when there are too few.
-    pub(super) fn new(config: &Config, routes: &Routes) -> Result<VcPlan, Error> {
-        let (vcs, classes, priorities) =
-            (config.vcs as usize, usize::from(routes.classes()), config.classes as usize);
-        let share = vcs / priorities;
-        if share < classes {
-            return Err(Error::Parameter {
-                name: "vcs",
-                value: vcs.to_string(),
-                reason: format!(
-                    "{} on this network needs {classes} virtual channels for each of {priorities} priority class(es) \
-                     to be free of deadlock",
-                    routes.algorithm().name()
-                ),
-                way_out: format!("use --vcs {} or more", classes * priorities),
-            });
-        }
-        let mut plan = VcPlan { masks: Vec::new(), classes, whole: Vec::new(), class_of: vec![0; vcs] };
-        for priority in 0..priorities {
-            let (start, end) = (priority * vcs / priorities, (priority + 1) * vcs / priorities);
-            let mut whole = 0;
-            for class in 0..classes {
-                let bounds = if routes.is_adaptive() {
-                    // Class 0 is adaptive; each escape class has one channel at the end.
-                    let adaptive = end - (classes - 1);
-                    if class == 0 { start..adaptive } else { adaptive + class - 1..adaptive + class }
-                } else {
-                    let count = end - start;
-                    start + class * count / classes..start + (class + 1) * count / classes
-                };
-                let mut mask = 0u16;
-                for vc in bounds {
-                    mask |= 1 << vc;
-                    plan.class_of[vc] = u8::try_from(class).unwrap_or(u8::MAX);
-                }
-                whole |= mask;
-                plan.masks.push(mask);
-            }
-            plan.whole.push(whole);
-        }
-        Ok(plan)
-    }
-
-    /// The channels of a class; all of the priority's for a port to a node.
-    pub(super) fn mask(&self, priority: u8, class: u8) -> u16 {
-        if class == crate::routing::EJECT {
-            self.whole[usize::from(priority)]
-        } else {
-            self.masks[usize::from(priority) * self.classes + usize::from(class)]
-        }
-    }
-
-    /// All channels of a priority class.
-    pub(super) fn whole(&self, priority: u8) -> u16 {
-        self.whole[usize::from(priority)]
-    }
-
-    /// The class of a channel.
-    pub(super) fn class_of(&self, vc: usize) -> u8 {
-        self.class_of[vc]
-    }
+/// The first place of each node's port in its router.
+pub(super) fn entrances(state: &State, routes: &Routes, nodes: usize) -> Vec<u32> {
+    let entrance = |node| {
+        let (router, port) = routes.attachment(NodeId(small(node)));
+        small(state.place(router.index(), port.index()))
+    };
+    (0..nodes).map(entrance).collect()
 }

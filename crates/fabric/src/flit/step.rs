@@ -1,7 +1,7 @@
 //! One cycle: arrivals, injection, and the moves that the allocators granted.
 
 use super::state::{FREE, NODE, Stage};
-use super::{Ejected, Flit, FlitNetwork, index};
+use super::{Ejected, FlitNetwork, index};
 use crate::config::Switching;
 use crate::ids::{Cycle, Port, RouterId};
 use crate::network::Delivery;
@@ -40,204 +40,189 @@ impl FlitNetwork {
 
     fn router_cycle(&mut self, router: usize) {
         self.allocate_switch(router);
-        if self.state.take_retry(router) {
+        if self.state.take_mark(router) {
             self.allocate_channels(router);
         }
         for grant in 0..self.scratch.grants() {
-            let (port, vc) = self.scratch.grant(grant);
-            self.forward(router, port, vc);
+            let place = self.scratch.grant(grant);
+            self.forward(router, place);
         }
-        let retry = self.state.retry[router / 64] >> (router % 64) & 1;
-        if self.state.ready_ports[router] | retry == 0 {
+        if !self.state.any_ready(router) && !self.state.marked(router) {
             self.state.active[router / 64] &= !(1 << (router % 64));
         }
     }
 
-    /// Writes a flit into an input channel's buffer, where it becomes visible later.
-    pub(super) fn deposit(&mut self, channel: usize, flit: Flit) {
-        let depth = self.state.depth;
-        let slot = &mut self.state.channel[channel];
-        self.state.flits[channel * depth + usize::from(slot.tail)] = flit;
-        slot.tail += 1;
-        if usize::from(slot.tail) == depth {
-            slot.tail = 0;
-        }
-    }
-
-    /// A flit becomes visible.
-    fn arrive(&mut self, channel: usize) {
+    /// A flit arrives in an input channel.
+    fn arrive(&mut self, place: usize) {
         let state = &mut self.state;
-        let slot = &mut state.channel[channel];
-        slot.visible += 1;
-        match slot.stage {
-            Stage::Active => {
-                if slot.visible == 1 {
-                    let (router, port, vc) = self.state.place(channel);
-                    let state = &mut self.state;
-                    let slot = state.channel[channel];
-                    let output =
-                        (router * state.ports + usize::from(slot.port)) * state.vcs + usize::from(slot.vc);
-                    if state.out[output].credits > 0 {
-                        state.set_ready(router, port, vc);
-                    }
-                }
-            }
-            Stage::Idle => self.new_front(channel),
-            Stage::Hold => self.maybe_whole(channel),
+        state.input[place].visible += 1;
+        let bit = state.bit(place);
+        let word = state.word(place);
+        word.filled |= 1 << bit;
+        if word.holding >> bit & 1 == 1 {
+            state.wake_if_ready(place);
+            return;
+        }
+        match state.input[place].stage {
+            Stage::Idle => self.new_front(place),
+            Stage::Hold => self.maybe_whole(place),
             Stage::Wait => {}
         }
     }
 
     /// A head flit has come to the front.
-    fn new_front(&mut self, channel: usize) {
-        self.state.channel[channel].stage = Stage::Hold;
+    fn new_front(&mut self, place: usize) {
+        let flits = self.packets.get(self.state.front(place)).packet.flits;
+        let input = &mut self.state.input[place];
+        input.stage = Stage::Hold;
+        input.left = u16::try_from(flits).unwrap_or(u16::MAX);
         if self.config.switching != Switching::StoreAndForward
-            || self.at_source(channel)
-            || u32::from(self.state.channel[channel].visible) >= self.front_flits(channel)
+            || self.at_source(place)
+            || self.state.input[place].visible >= self.state.input[place].left
         {
-            self.decide(channel);
+            self.decide(place);
         }
     }
 
     /// Under store-and-forward, goes on once the last flit has come; at its source a packet is whole anyway.
-    fn maybe_whole(&mut self, channel: usize) {
+    fn maybe_whole(&mut self, place: usize) {
         if self.config.switching == Switching::StoreAndForward
-            && !self.at_source(channel)
-            && u32::from(self.state.channel[channel].visible) == self.front_flits(channel)
+            && !self.at_source(place)
+            && self.state.input[place].visible == self.state.input[place].left
         {
-            self.decide(channel);
+            self.decide(place);
         }
     }
 
-    fn at_source(&self, channel: usize) -> bool {
-        self.state.port[channel >> self.state.vc_bits].up & NODE != 0
+    fn at_source(&self, place: usize) -> bool {
+        self.state.peer(place) & NODE != 0
     }
 
-    fn front_flits(&self, channel: usize) -> u32 {
-        self.packets.get(self.state.front(channel).packet).packet.flits
-    }
-
-    fn decide(&mut self, channel: usize) {
+    fn decide(&mut self, place: usize) {
         if self.spans.decide == 0 {
-            self.may_ask(channel);
+            self.may_ask(place);
         } else {
-            self.decided.push(self.now + self.spans.decide, index(channel));
+            self.decided.push(self.now + self.spans.decide, index(place));
         }
     }
 
     /// Finds the front packet's output and lets it ask for a channel there.
-    fn may_ask(&mut self, channel: usize) {
-        let (router, port, vc) = self.state.place(channel);
+    fn may_ask(&mut self, place: usize) {
         let state = &mut self.state;
-        let flit = state.front(channel);
-        let flying = self.packets.get_mut(flit.packet);
+        let router = state.router(place);
+        let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
+        let flying = self.packets.get_mut(state.front(place));
         let arrival = Arrival {
             port: Port(u8::try_from(port).unwrap_or(u8::MAX)),
             class: self.plan.class_of(vc),
-            fresh: state.port[router * state.ports + port].up & NODE != 0,
+            fresh: state.peer(place) & NODE != 0,
         };
         let hop = self.routes.hop(RouterId(index(router)), arrival, &mut flying.trip);
-        let class = flying.packet.class;
-        let slot = &mut state.channel[channel];
-        slot.stage = Stage::Wait;
-        slot.port = hop.port.0;
-        slot.class = class;
-        slot.wanted = self.plan.mask(class, hop.class);
-        state.set_waiting(router, port, vc);
+        state.ring[place].wanted = self.plan.mask(flying.packet.class, hop.class);
+        let input = &mut state.input[place];
+        input.stage = Stage::Wait;
+        input.out = u16::from(hop.port.0) << state.vc_bits;
+        let bit = state.bit(place);
+        state.word(place).waiting |= 1 << bit;
+        state.try_again(router);
     }
 
     /// A credit comes back to an output channel.
-    fn credit(&mut self, channel: usize) {
+    fn credit(&mut self, place: usize) {
         let state = &mut self.state;
-        state.out[channel].credits += 1;
-        let owner = state.out[channel].owner;
-        if owner == FREE && self.config.switching != Switching::Wormhole {
+        let output = &mut state.output[place];
+        output.credits += 1;
+        let owner = output.owner;
+        if owner != FREE {
+            let input = state.first(state.router(place)) + usize::from(owner);
+            let bit = state.bit(input);
+            state.word(input).credited |= 1 << bit;
+            state.wake_if_ready(input);
+        } else if self.config.switching != Switching::Wormhole {
             // There may be room for a whole packet now.
-            let router = state.place(channel).0;
-            state.try_again(router);
-        }
-        if state.out[channel].credits == 1 && owner != FREE {
-            let router = state.place(channel).0;
-            let (port, vc) = (usize::from(owner) >> state.vc_bits, usize::from(owner) & (state.vcs - 1));
-            let input = router * state.ports * state.vcs + usize::from(owner);
-            if state.channel[input].visible > 0 {
-                state.set_ready(router, port, vc);
-            }
+            state.try_again(state.router(place));
         }
     }
 
-    /// Moves the front flit of an input channel that won the switch.
-    fn forward(&mut self, router: usize, port: usize, vc: usize) {
-        let state = &mut self.state;
-        let input = (router * state.ports + port) * state.vcs + vc;
-        let flit = state.front(input);
-        let slot = &mut state.channel[input];
-        slot.head += 1;
-        if usize::from(slot.head) == state.depth {
-            slot.head = 0;
-        }
-        slot.visible -= 1;
-        let visible = slot.visible;
-        let (out_port, out_vc) = (usize::from(slot.port), usize::from(slot.vc));
-        if flit.tail {
-            slot.stage = Stage::Idle;
-        }
-        let out = router * state.ports + out_port;
-        let output = out * state.vcs + out_vc;
-        state.out[output].credits -= 1;
-        let starved = state.out[output].credits == 0;
-        state.sent[out] += 1;
-        let down = state.port[out].down;
-        let up = state.port[router * state.ports + port].up;
-        if flit.tail {
-            state.out[output].owner = FREE;
-            state.port[out].free |= 1 << out_vc;
-            state.try_again(router);
-        }
-        if flit.tail || visible == 0 || starved {
-            state.clear_ready(router, port, vc);
-        }
-        let now = self.now;
-        if up & NODE != 0 {
-            let channel = (up & !NODE) as usize * state.vcs + vc;
-            self.node_credits.push(now + self.spans.node_credit, index(channel));
+    /// Moves a flit of an input channel that won the switch.
+    fn forward(&mut self, router: usize, place: usize) {
+        let (state, now) = (&mut self.state, self.now);
+        let input = &mut state.input[place];
+        input.visible -= 1;
+        input.left -= 1;
+        let (empty, tail, head) = (input.visible == 0, input.left == 0, input.fresh);
+        let out = state.first(router) + usize::from(state.input[place].out);
+        let output = &mut state.output[out];
+        output.credits -= 1;
+        let starved = output.credits == 0;
+        let bit = state.bit(place);
+        let word = state.word(place);
+        word.filled &= !(u64::from(empty) << bit);
+        word.credited &= !(u64::from(starved) << bit);
+        let vcs = state.vcs - 1;
+        let up = state.peer(place);
+        let port = &mut state.port[out >> state.vc_bits];
+        port.sent += 1;
+        let down = port.peer;
+        if up & NODE == 0 {
+            self.credits.push(now + self.spans.credit, up | index(place & vcs));
         } else {
-            self.credits.push(now + self.spans.credit, index(up as usize * state.vcs + vc));
+            let channel = ((up & !NODE) << state.vc_bits) | index(place & vcs);
+            self.node_credits.push(now + self.spans.node_credit, channel);
         }
-        if down & NODE != 0 {
-            self.ejected.push(now + self.spans.flight, Ejected { flit, channel: index(output) });
+        if down & NODE == 0 {
+            let there = down | index(out & vcs);
+            if head {
+                let packet = state.front(place);
+                state.enter(there as usize, packet);
+            }
+            self.arrivals.push(now + self.spans.flight, there);
         } else {
-            let channel = down as usize * state.vcs + out_vc;
-            self.deposit(channel, flit);
-            self.arrivals.push(now + self.spans.flight, index(channel));
+            let (packet, left) = (state.front(place), state.input[place].left);
+            self.ejected.push(now + self.spans.flight, Ejected { packet, left, place: index(out) });
         }
-        if flit.head {
-            let flying = self.packets.get_mut(flit.packet);
+        if head {
+            state.input[place].fresh = false;
+            let flying = self.packets.get_mut(state.front(place));
             flying.routers += 1;
             if !self.hazards.none() && down & NODE == 0 {
-                self.hazards.cross(out, flying.sequence, &mut flying.fate);
+                self.hazards.cross(state.link_index(out), flying.sequence, &mut flying.fate);
             }
         }
         self.counters.hops += 1;
         self.last_move = now;
-        if flit.tail && visible > 0 {
-            self.new_front(input);
+        if tail {
+            self.release(router, place, out);
+            if !empty {
+                self.new_front(place);
+            }
         }
+    }
+
+    /// A tail has left: its output channel is free, its packet no longer in the input channel.
+    fn release(&mut self, router: usize, place: usize, out: usize) {
+        let state = &mut self.state;
+        let (bit, out_bit) = (state.bit(place), state.bit(out));
+        state.word(place).holding &= !(1 << bit);
+        state.word(out).free |= 1 << out_bit;
+        state.output[out].owner = FREE;
+        state.leave(place);
+        state.try_again(router);
     }
 
     /// A flit reaches its node.
     fn eject(&mut self, ejected: Ejected) {
-        self.credits.push(self.now + self.spans.eject_credit, ejected.channel);
+        self.credits.push(self.now + self.spans.eject_credit, ejected.place);
         self.counters.delivered_flits += 1;
-        let flying = self.packets.get_mut(ejected.flit.packet);
-        if u32::from(ejected.flit.sequence) != flying.arrived {
+        let flying = self.packets.get_mut(ejected.packet);
+        flying.arrived += 1;
+        if flying.arrived + u32::from(ejected.left) != flying.packet.flits {
             self.counters.misordered_flits += 1;
         }
-        flying.arrived += 1;
-        if !ejected.flit.tail {
+        if ejected.left > 0 {
             return;
         }
-        let flying = self.packets.remove(ejected.flit.packet);
+        let flying = self.packets.remove(ejected.packet);
         if self.node_down[flying.packet.to.index()] {
             self.counters.dropped_packets += 1;
             self.dropped.push(flying.packet);

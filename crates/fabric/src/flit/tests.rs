@@ -64,29 +64,25 @@ fn four_h_and_two_and_the_length_less_one() {
 /// Counts flits and credits: each place of each buffer is a flit's, a credit's, or a credit on its way back.
 fn audit(network: &FlitNetwork) {
     let state = &network.state;
-    let mut flying = vec![0usize; state.channel.len()];
-    let mut credits = vec![0usize; state.channel.len()];
+    let mut flying = vec![0usize; state.input.len()];
+    let mut credits = vec![0usize; state.input.len()];
     let mut node_credits = vec![0usize; network.sources.credits().len()];
-    network.arrivals.all().for_each(|channel| flying[*channel as usize] += 1);
-    network.credits.all().for_each(|channel| credits[*channel as usize] += 1);
+    network.arrivals.all().for_each(|place| flying[*place as usize] += 1);
+    network.credits.all().for_each(|place| credits[*place as usize] += 1);
     network.node_credits.all().for_each(|channel| node_credits[*channel as usize] += 1);
-    network.ejected.all().for_each(|ejected| credits[ejected.channel as usize] += 1);
-    for port in 0..state.port.len() {
-        for vc in 0..state.vcs {
-            let here = port * state.vcs + vc;
-            let down = state.port[port].down;
-            let stored = |at: usize| usize::from(state.channel[at].visible) + flying[at];
-            if down == super::state::NOWHERE {
-                continue;
-            }
-            let behind = if down & NODE != 0 { 0 } else { stored(down as usize * state.vcs + vc) };
-            assert_eq!(usize::from(state.out[here].credits) + behind + credits[here], state.depth);
-            let up = state.port[port].up;
-            if up & NODE != 0 {
-                let node = (up & !NODE) as usize * state.vcs + vc;
-                let free = usize::from(network.sources.credits()[node]);
-                assert_eq!(free + stored(here) + node_credits[node], state.depth);
-            }
+    network.ejected.all().for_each(|ejected| credits[ejected.place as usize] += 1);
+    let stored = |at: usize| usize::from(state.input[at].visible) + flying[at];
+    for (here, coming) in credits.into_iter().enumerate() {
+        let (peer, vc) = (state.peer(here), here % state.vcs);
+        if peer == super::state::NOWHERE {
+            continue;
+        }
+        let behind = if peer & NODE != 0 { 0 } else { stored(peer as usize + vc) };
+        assert_eq!(usize::from(state.output[here].credits) + behind + coming, state.depth);
+        if peer & NODE != 0 {
+            let node = (peer & !NODE) as usize * state.vcs + vc;
+            let free = usize::from(network.sources.credits()[node]);
+            assert_eq!(free + stored(here) + node_credits[node], state.depth);
         }
     }
 }
