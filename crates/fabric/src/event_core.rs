@@ -65,6 +65,13 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
         Some((at, event))
     }
 
+    /// The cycle of the next events, if it is before `until`; it becomes the present, and they go to `into`.
+    pub(crate) fn next_cycle(&mut self, until: Cycle, into: &mut Vec<E>) -> Option<u64> {
+        let at = self.events.take_cycle(until.0, into)?;
+        self.now = at;
+        Some(at)
+    }
+
     /// `until` becomes the present.
     pub(crate) fn pass(&mut self, until: Cycle) {
         self.now = self.now.max(until.0);

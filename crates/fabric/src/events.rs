@@ -28,6 +28,8 @@ pub(crate) struct Events<E> {
     /// How many of the slot of `now` have been taken.
     taken: usize,
     entered: u64,
+    /// How many have ever been taken.
+    left: u64,
 }
 
 impl<E: Copy> Events<E> {
@@ -35,12 +37,17 @@ impl<E: Copy> Events<E> {
     pub(crate) fn new() -> Events<E> {
         let slot = || Slot { first: u64::MAX, events: Vec::new() };
         let slots = (0..WHEELS * SLOTS).map(|_| slot()).collect();
-        Events { now: 0, filled: [0; WHEELS], slots, taken: 0, entered: 0 }
+        Events { now: 0, filled: [0; WHEELS], slots, taken: 0, entered: 0, left: 0 }
     }
 
     /// How many have ever been entered.
     pub(crate) fn entered(&self) -> u64 {
         self.entered
+    }
+
+    /// How many are to come.
+    pub(crate) fn len(&self) -> u64 {
+        self.entered - self.left
     }
 
     /// Enters an event; one for the past counts for the cycle of the last that was taken.
@@ -56,6 +63,35 @@ impl<E: Copy> Events<E> {
 
     /// Takes the earliest event, if it is before `until`.
     pub(crate) fn take_before(&mut self, until: u64) -> Option<(u64, E)> {
+        let slot = self.bring_first(until)?;
+        let events = &mut self.slots[slot].events;
+        let taken = events[self.taken];
+        self.taken += 1;
+        self.left += 1;
+        if self.taken == events.len() {
+            self.taken = 0;
+            events.clear();
+            self.slots[slot].first = u64::MAX;
+            self.filled[0] &= !(1 << slot);
+        }
+        Some(taken)
+    }
+
+    /// Takes the events of the earliest cycle that has any, if it is before `until`, and says which it is.
+    pub(crate) fn take_cycle(&mut self, until: u64, into: &mut Vec<E>) -> Option<u64> {
+        let slot = self.bring_first(until)?;
+        let events = &mut self.slots[slot].events;
+        into.extend(events.drain(..).skip(self.taken).map(|(_, event)| event));
+        self.left += into.len() as u64;
+        self.taken = 0;
+        self.slots[slot].first = u64::MAX;
+        self.filled[0] &= !(1 << slot);
+        Some(self.now)
+    }
+
+    /// Makes the cycle of the earliest event the present, if it is before `until`, and brings its events to the lowest
+    /// wheel: to the slot that comes back.
+    fn bring_first(&mut self, until: u64) -> Option<usize> {
         let (wheel, slot) = self.first_slot()?;
         let first = self.slots[wheel * SLOTS + slot].first;
         if first >= until {
@@ -65,17 +101,7 @@ impl<E: Copy> Events<E> {
         if wheel > 0 {
             self.spread(wheel, slot);
         }
-        let slot = digit(self.now, 0);
-        let events = &mut self.slots[slot].events;
-        let taken = events[self.taken];
-        self.taken += 1;
-        if self.taken == events.len() {
-            self.taken = 0;
-            events.clear();
-            self.slots[slot].first = u64::MAX;
-            self.filled[0] &= !(1 << slot);
-        }
-        Some(taken)
+        Some(digit(first, 0))
     }
 
     /// Takes all events, in their order.
@@ -139,6 +165,16 @@ mod tests {
                 let least = plain.iter().min().copied();
                 assert_eq!(events.first(), least.map(|(at, _)| at));
                 let until = now + u64::from(spread) / 2;
+                if rng.below(2) == 0 {
+                    let due = least.map(|(at, _)| at).filter(|at| *at < until);
+                    let mut found = Vec::new();
+                    assert_eq!(events.take_cycle(until, &mut found), due);
+                    let expected = plain.iter().filter(|(at, _)| Some(*at) == due).map(|(_, number)| *number);
+                    assert_eq!(found, expected.collect::<Vec<_>>());
+                    plain.retain(|(at, _)| Some(*at) != due);
+                    now = due.unwrap_or(now);
+                    continue;
+                }
                 let due = least.filter(|(at, _)| *at < until);
                 assert_eq!(events.take_before(until), due);
                 plain.retain(|event| Some(*event) != due);

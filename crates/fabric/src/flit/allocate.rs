@@ -5,7 +5,7 @@
 //! chose it. A round robin moves on only when its choice was granted.
 
 use super::state::{FREE, Stage, State};
-use super::{FlitNetwork, index};
+use super::{FlitNetwork, index, number};
 use crate::config::Switching;
 use crate::ids::{NodeId, RouterId};
 
@@ -62,8 +62,9 @@ fn rank(index: u16, start: u16, size: u16) -> u16 {
     if index >= start { index - start } else { index + size - start }
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "ports and channels of a port")]
 fn byte(value: usize) -> u8 {
-    u8::try_from(value).unwrap_or(u8::MAX)
+    value as u8
 }
 
 impl State {
@@ -168,7 +169,7 @@ impl FlitNetwork {
 
     /// Enters a head's request for an output channel; the better of two stays.
     fn ask(&mut self, first: usize, output: u16, input: usize) {
-        let input = u16::try_from(input).unwrap_or(u16::MAX);
+        let input = number(input);
         let ahead = &mut self.scratch.ahead[usize::from(output)];
         if *ahead == FREE {
             *ahead = input;
@@ -176,8 +177,8 @@ impl FlitNetwork {
             return;
         }
         let state = &self.state;
-        let size = u16::try_from(state.stride() + 1).unwrap_or(u16::MAX);
-        let start = state.output[first + usize::from(output)].next_in;
+        let size = number(state.stride() + 1);
+        let start = state.ring[first + usize::from(output)].next_in;
         let key = |input: u16| {
             let class = self.plan.priority_of(usize::from(input) & (state.vcs - 1));
             (std::cmp::Reverse(class), rank(input, start, size))
@@ -209,7 +210,7 @@ impl FlitNetwork {
         let skip = usize::from(ring.next_out).saturating_sub(out);
         let vc =
             if skip < state.vcs { round_robin(u64::from(free), byte(skip)) } else { free.trailing_zeros() };
-        u16::try_from(out + vc as usize).ok()
+        Some(number(out + vc as usize))
     }
 
     /// Of the channels in `free` at the output port `out`, those whose buffer has room for the whole packet.
@@ -245,17 +246,16 @@ impl FlitNetwork {
             }
         }
         let (_, out, free) = best?;
-        u16::try_from(out + free.trailing_zeros() as usize).ok()
+        Some(number(out + free.trailing_zeros() as usize))
     }
 
     /// A head is given an output channel.
     fn take_channel(&mut self, first: usize, output: usize, input: usize) {
         let state = &mut self.state;
         let (place, out) = (first + input, first + output);
-        let number = |index: usize| u16::try_from(index).unwrap_or(FREE);
         state.ring[place].next_out = number(output + 1);
+        state.ring[out].next_in = number(input + 1);
         let channel = &mut state.output[out];
-        channel.next_in = number(input + 1);
         channel.owner = number(input);
         let credit = u64::from(channel.credits > 0);
         let held = &mut state.input[place];
@@ -268,6 +268,9 @@ impl FlitNetwork {
         word.waiting &= !(1 << bit);
         word.holding |= 1 << bit;
         word.credited = word.credited & !(1 << bit) | credit << bit;
-        state.wake_if_ready(place);
+        // It has a flit, its head.
+        if credit == 1 {
+            state.wake(state.router(place));
+        }
     }
 }

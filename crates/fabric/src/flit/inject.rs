@@ -6,35 +6,6 @@ use crate::config::Config;
 use crate::ids::Cycle;
 use crate::network::Packet;
 use crate::rng::mix;
-use std::cmp::Reverse;
-
-/// A packet whose instant has not come. The order of a heap: earliest first, then in the order of the calls.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pending {
-    pub(super) at: u64,
-    pub(super) sequence: u64,
-    pub(super) packet: Packet,
-}
-
-impl PartialEq for Pending {
-    fn eq(&self, other: &Pending) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Pending {}
-
-impl PartialOrd for Pending {
-    fn partial_cmp(&self, other: &Pending) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Pending {
-    fn cmp(&self, other: &Pending) -> std::cmp::Ordering {
-        (Reverse(self.at), Reverse(self.sequence)).cmp(&(Reverse(other.at), Reverse(other.sequence)))
-    }
-}
 
 /// The queue of one node's packets of one priority class.
 #[derive(Clone, Copy, Debug)]
@@ -124,20 +95,15 @@ impl Sources {
 impl FlitNetwork {
     /// Packets whose instant has come enter their source's queue.
     pub(super) fn admit(&mut self) {
-        while let Some(pending) = self.pending.peek() {
-            if pending.at > self.now {
-                break;
-            }
-            let Some(pending) = self.pending.pop() else { break };
+        while let Some((at, (sequence, packet))) = self.pending.take_before(self.now + 1) {
             self.counters.injected_packets += 1;
-            self.counters.injected_flits += u64::from(pending.packet.flits);
-            let packet = pending.packet;
+            self.counters.injected_flits += u64::from(packet.flits);
             if self.node_down[packet.from.index()] {
                 self.counters.dropped_packets += 1;
                 self.dropped.push(packet);
                 continue;
             }
-            self.enqueue(packet, Cycle(pending.at), pending.sequence);
+            self.enqueue(packet, Cycle(at), sequence);
         }
     }
 

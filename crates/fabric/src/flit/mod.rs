@@ -18,17 +18,17 @@ mod wheel;
 
 use crate::config::{Config, Switching};
 use crate::error::Error;
+use crate::events::Events;
 use crate::fault::{Hazard, Hazards};
-use crate::ids::{Cycle, LinkId, NodeId, small};
+use crate::ids::{Cycle, LinkId, NodeId};
 use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::routing::Routes;
 use crate::topology::Topology;
 use allocate::Scratch;
-use inject::{Pending, Sources};
+use inject::Sources;
 use packets::Packets;
 use plan::VcPlan;
 use state::State;
-use std::collections::BinaryHeap;
 use wheel::Wheel;
 
 /// A flit on its way to a node.
@@ -73,7 +73,8 @@ pub struct FlitNetwork {
     state: State,
     packets: Packets,
     sources: Sources,
-    pending: BinaryHeap<Pending>,
+    /// Packets whose instant has not come, with their numbers.
+    pending: Events<(u64, Packet)>,
     scratch: Scratch,
     /// Input channels at which a flit becomes visible.
     arrivals: Wheel<u32>,
@@ -130,7 +131,7 @@ impl FlitNetwork {
             spans,
             now: 0,
             packets: Packets::default(),
-            pending: BinaryHeap::new(),
+            pending: Events::new(),
             scratch: Scratch::default(),
             arrivals: Wheel::new(ahead),
             credits: Wheel::new(ahead),
@@ -178,19 +179,14 @@ impl Network for FlitNetwork {
             self.config.check(packet.flits)?;
         }
         self.sequence += 1;
-        self.pending.push(Pending { at: at.0, sequence: self.sequence, packet });
+        self.pending.enter(at.0, (self.sequence, packet));
         Ok(())
     }
 
     fn advance(&mut self, until: Cycle) {
         while self.now < until.0 {
             if self.quiet() {
-                let next = match (self.next_due(), self.pending.peek()) {
-                    (Some(due), Some(pending)) => due.min(pending.at),
-                    (Some(due), None) => due,
-                    (None, Some(pending)) => pending.at,
-                    (None, None) => until.0,
-                };
+                let next = self.next_due().into_iter().chain(self.pending.first()).min().unwrap_or(until.0);
                 if next > self.now {
                     self.now = next.min(until.0);
                     continue;
@@ -215,13 +211,12 @@ impl Network for FlitNetwork {
         if !self.quiet() {
             return Some(Cycle(self.now));
         }
-        let pending = self.pending.peek().map(|pending| pending.at);
-        self.next_due().into_iter().chain(pending).chain(self.hazards.next()).min().map(Cycle)
+        self.next_due().into_iter().chain(self.pending.first()).chain(self.hazards.next()).min().map(Cycle)
     }
 
     fn in_flight(&self) -> u64 {
         self.counters.injected_packets - self.counters.delivered_packets - self.counters.dropped_packets
-            + self.pending.len() as u64
+            + self.pending.len()
     }
 
     fn counters(&self) -> Counters {
@@ -256,7 +251,14 @@ impl Network for FlitNetwork {
     }
 }
 
-/// An index as the wheels and arrays keep it.
+/// An index as the wheels and arrays keep it; [`State::new`] has seen to it that all places fit.
+#[allow(clippy::cast_possible_truncation, reason = "bounded when the arrays were made")]
 fn index(value: usize) -> u32 {
-    small(value)
+    value as u32
+}
+
+/// The number of a port or channel of a router.
+#[allow(clippy::cast_possible_truncation, reason = "a router has at most 64 ports and 1024 channels")]
+fn number(value: usize) -> u16 {
+    value as u16
 }

@@ -58,6 +58,8 @@ pub(super) struct Ring {
     pub(super) wanted: u16,
     /// Where the round robin over output channels starts: after the one granted last.
     pub(super) next_out: u16,
+    /// Where the round robin of the output channel of this place over input channels starts.
+    pub(super) next_in: u16,
 }
 
 /// An output channel.
@@ -67,8 +69,6 @@ pub(super) struct Output {
     pub(super) credits: u16,
     /// The input channel (`port * vcs + vc`) that holds it, or [`FREE`].
     pub(super) owner: u16,
-    /// Where its round robin over input channels starts.
-    pub(super) next_in: u16,
 }
 
 /// Masks over the places of a router, or over 64 of them.
@@ -181,7 +181,7 @@ impl State {
             depth: config.buffer_flits as usize,
             words: vec![Word::default(); places >> word_bits],
             input: vec![Input::default(); places],
-            output: vec![Output { credits: 0, owner: FREE, next_in: 0 }; places],
+            output: vec![Output { credits: 0, owner: FREE }; places],
             ring: vec![Ring::default(); places],
             packets: vec![0; places * config.buffer_flits as usize],
             port,
@@ -198,7 +198,7 @@ impl State {
         self.input.fill(Input::default());
         self.ring.fill(Ring::default());
         let credits = u16::try_from(self.depth).unwrap_or(u16::MAX);
-        self.output.fill(Output { credits, owner: FREE, next_in: 0 });
+        self.output.fill(Output { credits, owner: FREE });
         self.retry.fill(0);
         self.active.fill(0);
     }
@@ -242,7 +242,7 @@ impl State {
 
     /// The bit of a place in its word.
     pub(super) fn bit(&self, place: usize) -> u32 {
-        small(place & ((1 << self.word_bits) - 1))
+        super::index(place & ((1 << self.word_bits) - 1))
     }
 
     /// The lowest bits of a word, one for each channel of a port.
@@ -281,13 +281,6 @@ impl State {
 
     pub(super) fn wake(&mut self, router: usize) {
         self.active[router / 64] |= 1 << (router % 64);
-    }
-
-    /// Wakes a place's router if its input channel asks for the switch.
-    pub(super) fn wake_if_ready(&mut self, place: usize) {
-        let ready = self.words[place >> self.word_bits].ready() >> self.bit(place) & 1;
-        let router = self.router(place);
-        self.active[router / 64] |= ready << (router % 64);
     }
 
     /// Whether any input channel of a router asks for the switch.

@@ -1,11 +1,12 @@
 //! One cycle: arrivals, injection, and the moves that the allocators granted.
 
 use super::state::{FREE, NODE, Stage};
-use super::{Ejected, FlitNetwork, index};
+use super::{Ejected, FlitNetwork, index, number};
 use crate::config::Switching;
-use crate::ids::{Cycle, Port, RouterId};
+use crate::ids::{Cycle, RouterId};
 use crate::network::Delivery;
 use crate::routing::Arrival;
+use crate::topology::port_of;
 
 impl FlitNetwork {
     /// Runs the present cycle.
@@ -43,9 +44,14 @@ impl FlitNetwork {
         if self.state.take_mark(router) {
             self.allocate_channels(router);
         }
-        for grant in 0..self.scratch.grants() {
+        let grants = self.scratch.grants();
+        for grant in 0..grants {
             let place = self.scratch.grant(grant);
             self.forward(router, place);
+        }
+        if grants > 0 {
+            self.counters.hops += grants as u64;
+            self.last_move = self.now;
         }
         if !self.state.any_ready(router) && !self.state.marked(router) {
             self.state.active[router / 64] &= !(1 << (router % 64));
@@ -59,8 +65,11 @@ impl FlitNetwork {
         let bit = state.bit(place);
         let word = state.word(place);
         word.filled |= 1 << bit;
-        if word.holding >> bit & 1 == 1 {
-            state.wake_if_ready(place);
+        let (holding, ready) = (word.holding >> bit & 1 == 1, word.ready() >> bit & 1 == 1);
+        if ready {
+            state.wake(state.router(place));
+        }
+        if holding {
             return;
         }
         match state.input[place].stage {
@@ -75,7 +84,7 @@ impl FlitNetwork {
         let flits = self.packets.get(self.state.front(place)).packet.flits;
         let input = &mut self.state.input[place];
         input.stage = Stage::Hold;
-        input.left = u16::try_from(flits).unwrap_or(u16::MAX);
+        input.left = number(flits as usize);
         if self.config.switching != Switching::StoreAndForward
             || self.at_source(place)
             || self.state.input[place].visible >= self.state.input[place].left
@@ -113,7 +122,7 @@ impl FlitNetwork {
         let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
         let flying = self.packets.get_mut(state.front(place));
         let arrival = Arrival {
-            port: Port(u8::try_from(port).unwrap_or(u8::MAX)),
+            port: port_of(port),
             class: self.plan.class_of(vc),
             fresh: state.peer(place) & NODE != 0,
         };
@@ -134,10 +143,14 @@ impl FlitNetwork {
         output.credits += 1;
         let owner = output.owner;
         if owner != FREE {
-            let input = state.first(state.router(place)) + usize::from(owner);
+            let router = state.router(place);
+            let input = state.first(router) + usize::from(owner);
             let bit = state.bit(input);
-            state.word(input).credited |= 1 << bit;
-            state.wake_if_ready(input);
+            let word = state.word(input);
+            word.credited |= 1 << bit;
+            if word.filled >> bit & 1 == 1 {
+                state.wake(router);
+            }
         } else if self.config.switching != Switching::Wormhole {
             // There may be room for a whole packet now.
             state.try_again(state.router(place));
@@ -189,8 +202,6 @@ impl FlitNetwork {
                 self.hazards.cross(state.link_index(out), flying.sequence, &mut flying.fate);
             }
         }
-        self.counters.hops += 1;
-        self.last_move = now;
         if tail {
             self.release(router, place, out);
             if !empty {

@@ -3,6 +3,7 @@
 use super::state::NODE;
 use super::*;
 use crate::config::Delays;
+use crate::ids::small;
 use crate::rng::Rng;
 use crate::routing::Algorithm;
 use crate::topology::Topology;

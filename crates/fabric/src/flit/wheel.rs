@@ -7,14 +7,13 @@
 pub(super) struct Wheel<T> {
     slots: Vec<Vec<T>>,
     mask: u64,
-    count: usize,
 }
 
 impl<T> Wheel<T> {
     /// A wheel for events at most `ahead` cycles in the future.
     pub(super) fn new(ahead: u64) -> Wheel<T> {
         let slots = (ahead + 1).next_power_of_two();
-        Wheel { slots: (0..slots).map(|_| Vec::new()).collect(), mask: slots - 1, count: 0 }
+        Wheel { slots: (0..slots).map(|_| Vec::new()).collect(), mask: slots - 1 }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "masked to the number of slots")]
@@ -26,15 +25,12 @@ impl<T> Wheel<T> {
     pub(super) fn push(&mut self, cycle: u64, event: T) {
         let slot = self.slot(cycle);
         self.slots[slot].push(event);
-        self.count += 1;
     }
 
     /// The events due at `cycle`; give the storage back with [`Wheel::give_back`].
     pub(super) fn take(&mut self, cycle: u64) -> Vec<T> {
         let slot = self.slot(cycle);
-        let due = std::mem::take(&mut self.slots[slot]);
-        self.count -= due.len();
-        due
+        std::mem::take(&mut self.slots[slot])
     }
 
     /// Returns the storage of a slot, to be filled again without allocation.
@@ -48,9 +44,6 @@ impl<T> Wheel<T> {
 
     /// The first cycle from `from` on with an event.
     pub(super) fn next(&self, from: u64) -> Option<u64> {
-        if self.count == 0 {
-            return None;
-        }
         (from..=from + self.mask).find(|cycle| !self.slots[self.slot(*cycle)].is_empty())
     }
 
@@ -63,6 +56,5 @@ impl<T> Wheel<T> {
     /// Forgets all events.
     pub(super) fn clear(&mut self) {
         self.slots.iter_mut().for_each(Vec::clear);
-        self.count = 0;
     }
 }

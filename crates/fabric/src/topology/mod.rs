@@ -136,6 +136,6 @@ impl Topology {
     }
 }
 
-fn port_of(index: usize) -> Port {
+pub(crate) fn port_of(index: usize) -> Port {
     Port(u8::try_from(index).unwrap_or_else(|_| unreachable!("ports are bounded by the builder")))
 }
