@@ -1,43 +1,189 @@
-//! Scanning guest code for blocks.
+//! Scanning guest code for what is translated together.
 //!
 //! A block is straight-line code within one page: it may be left at conditional branches that go forward, and
 //! ends at any other transfer of control, at an instruction that only the interpreter may follow, or when it is
-//! long enough.
+//! long enough. A unit is one block, or the blocks of a loop: those that its first one reaches between itself and
+//! the last jump back to it. A unit is entered at its first instruction alone.
 
 use isa::{Inst, Op};
 use machine::ram::{PAGE_BYTES, RAM_BASE, Ram};
 
 /// Most instructions of a block.
 pub(crate) const BLOCK_MAX: usize = 64;
+/// Most instructions of a unit.
+pub(crate) const UNIT_MAX: usize = 256;
+/// Most blocks of a unit.
+const BLOCKS_MAX: usize = 16;
+/// How far ahead a jump back is looked for, in instructions.
+const AHEAD_MAX: usize = 160;
 
-/// Scans the block at byte `offset` of memory; empty when its first instruction crosses the page or is none.
-pub(crate) fn scan(ram: &Ram, offset: u64) -> Vec<Inst> {
-    let page_end = (offset | (PAGE_BYTES - 1)) + 1;
-    let mut insts = Vec::new();
-    let mut at = offset;
-    while insts.len() < BLOCK_MAX && at + 2 <= page_end {
-        let Some(low) = ram.read(RAM_BASE + at).map(u16::from_le_bytes) else { break };
+/// A block.
+pub(crate) struct Block {
+    /// Virtual address of its first instruction.
+    pub(crate) va: u64,
+    pub(crate) insts: Vec<Inst>,
+}
+
+/// What is translated together, by address, the block that it is entered at first; all in one page.
+pub(crate) struct Unit {
+    pub(crate) blocks: Vec<Block>,
+    /// Whether it is a loop: its blocks may go to each other.
+    pub(crate) loops: bool,
+}
+
+impl Block {
+    /// Its instructions with their addresses.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (u64, &Inst)> {
+        self.insts.iter().scan(self.va, |pc, inst| {
+            let at = *pc;
+            *pc = pc.wrapping_add(u64::from(inst.len));
+            Some((at, inst))
+        })
+    }
+
+    /// Where its last instruction ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.va.wrapping_add(self.insts.iter().map(|inst| u64::from(inst.len)).sum())
+    }
+
+    /// Its branches and its jumps that are no calls: where each is and where it goes.
+    pub(crate) fn jumps(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.placed().filter_map(|(pc, inst)| Some((pc, jump(pc, inst)?)))
+    }
+
+    /// Where it may go to but by calls and indirect jumps.
+    fn successors(&self) -> Vec<u64> {
+        let mut found: Vec<u64> = self.jumps().map(|(_, target)| target).collect();
+        if self.insts.last().is_some_and(falls_through) {
+            found.push(self.end());
+        }
+        found
+    }
+}
+
+impl Unit {
+    /// The unit that begins at byte `offset` of memory, virtual address `va`; `None` when its first instruction
+    /// crosses the page or is none.
+    pub(crate) fn scan(ram: &Ram, offset: u64, va: u64) -> Option<Unit> {
+        let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
+        let head = page.block(va, &[]);
+        if head.insts.is_empty() {
+            return None;
+        }
+        let Some(last) = page.jump_back(va) else { return Some(Unit { blocks: vec![head], loops: false }) };
+        let mut total = head.insts.len();
+        let mut starts = vec![va];
+        let mut blocks = vec![head];
+        let mut next = 0;
+        while next < blocks.len() {
+            for target in blocks[next].successors() {
+                if (va..=last).contains(&target) && !starts.contains(&target) && blocks.len() < BLOCKS_MAX {
+                    let block = page.block(target, &starts);
+                    if block.insts.is_empty() || total + block.insts.len() > UNIT_MAX {
+                        continue;
+                    }
+                    total += block.insts.len();
+                    starts.push(target);
+                    blocks.push(block);
+                }
+            }
+            next += 1;
+        }
+        blocks.sort_by_key(|block| block.va);
+        let loops = blocks.iter().any(|block| block.successors().contains(&va));
+        blocks.truncate(if loops { blocks.len() } else { 1 });
+        Some(Unit { blocks, loops })
+    }
+
+    /// Whether one of its instructions lies at `va`.
+    pub(crate) fn contains(&self, va: u64) -> bool {
+        self.blocks.iter().any(|block| va.wrapping_sub(block.va) < block.end().wrapping_sub(block.va))
+    }
+
+    /// All its instructions.
+    pub(crate) fn insts(&self) -> impl Iterator<Item = &Inst> {
+        self.blocks.iter().flat_map(|block| &block.insts)
+    }
+}
+
+/// A page of code, by virtual address.
+struct Page<'a> {
+    ram: &'a Ram,
+    /// Byte offset in memory of virtual address 0, if the page's mapping went that far.
+    offset_of_zero: u64,
+}
+
+impl Page<'_> {
+    /// The instruction at `va`, if it is one and all in the page of its first byte.
+    fn inst(&self, va: u64) -> Option<Inst> {
+        let at = RAM_BASE + self.offset_of_zero.wrapping_add(va);
+        let low = self.ram.read(at).map(u16::from_le_bytes)?;
         let word = if low & 3 != 3 {
             u32::from(low)
-        } else if at + 4 <= page_end {
-            ram.read(RAM_BASE + at).map_or(0, u32::from_le_bytes)
+        } else if va % PAGE_BYTES <= PAGE_BYTES - 4 {
+            self.ram.read(at).map_or(0, u32::from_le_bytes)
         } else {
-            break;
+            return None;
         };
-        let Some(inst) = isa::decode(word) else { break };
-        insts.push(inst);
-        at += u64::from(inst.len);
-        if ends(&inst) {
-            break;
-        }
+        isa::decode(word)
     }
-    insts
+
+    /// The block at `va`, which ends before any other of `starts`.
+    fn block(&self, va: u64, starts: &[u64]) -> Block {
+        let mut block = Block { va, insts: Vec::new() };
+        let mut at = va;
+        while block.insts.len() < BLOCK_MAX
+            && at / PAGE_BYTES == va / PAGE_BYTES
+            && (at == va || !starts.contains(&at))
+            && let Some(inst) = self.inst(at)
+        {
+            block.insts.push(inst);
+            at = at.wrapping_add(u64::from(inst.len));
+            if ends(&inst) {
+                break;
+            }
+        }
+        block
+    }
+
+    /// The address of the last instruction, not far ahead, that jumps to `va`.
+    fn jump_back(&self, va: u64) -> Option<u64> {
+        let mut at = va;
+        let mut last = None;
+        for _ in 0..AHEAD_MAX {
+            if at / PAGE_BYTES != va / PAGE_BYTES {
+                break;
+            }
+            // Between functions there may be what is no instruction.
+            let Some(inst) = self.inst(at) else { break };
+            if jump(at, &inst) == Some(va) {
+                last = Some(at);
+            }
+            at = at.wrapping_add(u64::from(inst.len));
+        }
+        last
+    }
+}
+
+/// Where the instruction at `pc` jumps to, if it is a branch, or a jump that is no call.
+fn jump(pc: u64, inst: &Inst) -> Option<u64> {
+    let jumps = is_branch(inst.op) || (inst.op == Op::Jal && inst.rd == 0);
+    jumps.then(|| pc.wrapping_add(i64::from(inst.imm).cast_unsigned()))
+}
+
+fn is_branch(op: Op) -> bool {
+    matches!(op, Op::Beq | Op::Bne | Op::Blt | Op::Bge | Op::Bltu | Op::Bgeu)
+}
+
+/// Whether the guest may go on behind the instruction within translated code.
+fn falls_through(inst: &Inst) -> bool {
+    !matches!(inst.op, Op::Jal | Op::Jalr) && !leaves(inst.op)
 }
 
 /// Whether nothing follows the instruction in its block.
 pub(crate) fn ends(inst: &Inst) -> bool {
     match inst.op {
-        Op::Beq | Op::Bne | Op::Blt | Op::Bge | Op::Bltu | Op::Bgeu => inst.imm <= 0,
+        op if is_branch(op) => inst.imm <= 0,
         Op::Jal | Op::Jalr => true,
         op => leaves(op),
     }

@@ -1,6 +1,6 @@
 //! The dispatcher: which code runs next, and what happens between runs of translated code.
 
-use crate::block;
+use crate::block::Unit;
 use crate::cache::{CodeMemory, SealedCode};
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
@@ -129,6 +129,7 @@ impl Translator {
                 std::is_x86_feature_detected!("lzcnt") && std::is_x86_feature_detected!("bmi1"),
             ),
             ("POPCNT", std::is_x86_feature_detected!("popcnt")),
+            ("AVX", std::is_x86_feature_detected!("avx")),
             ("FMA", std::is_x86_feature_detected!("fma")),
         ] {
             if !present {
@@ -184,21 +185,18 @@ impl Engine for Translator {
             let retired = core.hart.retired;
             let (outcome, exit) = self.parts.enter(core, space, entry, left);
             let number = outcome.reason as u32;
-            if outcome.reason & reason::SHORT != 0 {
-                let block = self.parts.store.block(number as usize);
-                let left_over = outcome.left.wrapping_add(block.insts.len() as u64);
-                core.hart.pc = block.va;
-                core.hart.retired = retired + (left - left_over);
-                match self.parts.interpreter.run(core, left_over) {
-                    Exit::Budget => continue,
-                    exit => return exit,
-                }
-            }
             match number {
                 reason::LEFT => match exit {
                     Some(exit) => return exit,
                     None => continue,
                 },
+                reason::SHORT => {
+                    core.hart.retired = retired + (left - outcome.left);
+                    match self.parts.interpreter.run(core, outcome.left) {
+                        Exit::Budget => continue,
+                        exit => return exit,
+                    }
+                }
                 reason::LOOKUP => {}
                 slot => {
                     core.hart.pc = self.parts.store.target(slot);
@@ -379,29 +377,25 @@ impl Parts {
     #[cold]
     #[inline(never)]
     fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<(usize, u64)> {
-        let insts = block::scan(&core.bus.ram, offset);
-        if insts.is_empty() {
-            return None;
-        }
+        let unit = Unit::scan(&core.bus.ram, offset, va)?;
         for _ in 0..2 {
             if self.store.has_room() {
                 let target = Target {
                     address: self.code.next_address(),
                     trampoline: self.trampoline,
-                    id: self.store.next_id(),
                     slots: self.code.slots(),
                     first_slot: self.store.next_slot(),
                     first_site: self.store.next_site(),
                 };
-                let emitted = emit::block(&target, va, &insts)?;
+                let emitted = emit::unit(&target, &unit)?;
                 if let Some(entry) = self.code.append(&emitted.code) {
                     core.bus.ram.mark_code(RAM_BASE + offset);
                     self.counters.translated += 1;
                     if let Some(map) = &mut self.perf_map {
                         map.block(entry as u64, emitted.code.len(), va);
                     }
-                    self.counters.translated_instructions += insts.len() as u64;
-                    let block = Block::new(offset, va, insts, entry as u64, emitted.code.len());
+                    self.counters.translated_instructions += unit.insts().count() as u64;
+                    let block = Block::new(offset, va, unit, entry as u64, emitted.code.len());
                     let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);
                     return Some((id, entry as u64));
                 }

@@ -40,11 +40,34 @@ const NO_BLOCK: JumpEntry = JumpEntry { va: NOWHERE, code: 0 };
 /// Host MXCSR with all exceptions masked, none accrued, rounding to nearest.
 pub(crate) const MXCSR_DEFAULT: u32 = 0x1f80;
 
+/// Bit patterns for floating-point code, as wide as the host's instructions read them.
+#[repr(C)]
+pub(crate) struct FloatConstants {
+    /// The canonical NaN.
+    pub(crate) nan_double: u64,
+    /// The canonical NaN in single precision, boxed.
+    pub(crate) nan_single: u64,
+    /// What boxes a single.
+    pub(crate) boxing: [u64; 2],
+    pub(crate) sign_double: [u64; 2],
+    pub(crate) sign_single: [u64; 2],
+}
+
+const FLOAT_CONSTANTS: FloatConstants = FloatConstants {
+    nan_double: 0x7ff8_0000_0000_0000,
+    nan_single: 0xffff_ffff_7fc0_0000,
+    boxing: [0xffff_ffff_0000_0000, 0],
+    sign_double: [1 << 63, 0],
+    sign_single: [1 << 31, 0],
+};
+
 /// One translation context of one hart.
 #[repr(C)]
 pub(crate) struct Space {
     /// The present run of the engine.
     pub(crate) run: *mut Run,
+    /// The stack pointer of translated code, for leaving it from within calls.
+    pub(crate) stack: u64,
     /// Added to a host address in main memory it gives the physical address.
     pub(crate) host_to_physical: u64,
     /// Rounding mode of the guest, and the exceptions accrued since it was last set.
@@ -59,6 +82,8 @@ pub(crate) struct Space {
     pub(crate) supervisor: u8,
     /// 1 when `cbo.zero` is allowed.
     pub(crate) zero_ready: u8,
+    /// What floating-point code refers to.
+    pub(crate) float: FloatConstants,
     pub(crate) read: [TlbEntry; TLB_ENTRIES],
     pub(crate) write: [TlbEntry; TLB_ENTRIES],
     pub(crate) jumps: [JumpEntry; JUMP_ENTRIES],
@@ -79,6 +104,7 @@ impl Space {
     pub(crate) fn new() -> Box<Space> {
         Box::new(Space {
             run: std::ptr::null_mut(),
+            stack: 0,
             host_to_physical: 0,
             guest_mxcsr: MXCSR_DEFAULT,
             host_mxcsr: MXCSR_DEFAULT,
@@ -86,6 +112,7 @@ impl Space {
             frm: 0,
             supervisor: 0,
             zero_ready: 0,
+            float: FLOAT_CONSTANTS,
             read: [NO_PAGE; TLB_ENTRIES],
             write: [NO_PAGE; TLB_ENTRIES],
             jumps: [NO_BLOCK; JUMP_ENTRIES],

@@ -5,6 +5,7 @@
 //! cache. Code is never patched. When a page is stored over, its blocks are unlinked and forgotten; their code
 //! stays until the cache is cleared.
 
+use crate::block::{UNIT_MAX, Unit};
 use crate::cache::CodeMemory;
 use isa::Inst;
 use std::collections::{HashMap, HashSet};
@@ -30,19 +31,16 @@ pub(crate) struct Block {
     pub(crate) va: u64,
     /// Byte offset in memory of its first instruction.
     offset: u64,
-    /// Bytes of its guest code.
-    guest_bytes: u64,
     /// Its guest code as fetched.
-    pub(crate) insts: Box<[Inst]>,
+    pub(crate) unit: Unit,
     /// Slots of other blocks linked to it.
     incoming: Vec<u32>,
 }
 
 impl Block {
-    /// A block of `insts` at byte `offset` of memory, whose code lies at `entry`.
-    pub(crate) fn new(offset: u64, va: u64, insts: Vec<Inst>, entry: u64, bytes: usize) -> Block {
-        let guest_bytes = insts.iter().map(|inst| u64::from(inst.len)).sum();
-        Block { entry, bytes, va, offset, guest_bytes, insts: insts.into(), incoming: Vec::new() }
+    /// A block of `unit` at byte `offset` of memory, whose code lies at `entry`.
+    pub(crate) fn new(offset: u64, va: u64, unit: Unit, entry: u64, bytes: usize) -> Block {
+        Block { entry, bytes, va, offset, unit, incoming: Vec::new() }
     }
 }
 
@@ -224,18 +222,13 @@ impl Store {
 
     /// Whether a block of any size can still be added.
     pub(crate) fn has_room(&self) -> bool {
-        self.below.2 + self.stubs.len() + 4 * crate::block::BLOCK_MAX <= self.slots_max
-            && self.below.1 + self.sites.len() + 2 * crate::block::BLOCK_MAX <= self.sites_max
+        self.below.2 + self.stubs.len() + 4 * UNIT_MAX <= self.slots_max
+            && self.below.1 + self.sites.len() + 2 * UNIT_MAX <= self.sites_max
     }
 
     /// Number that the next slot will have.
     pub(crate) fn next_slot(&self) -> u32 {
         (self.below.2 + self.stubs.len()) as u32
-    }
-
-    /// Number that the next block will have.
-    pub(crate) fn next_id(&self) -> u32 {
-        (self.below.0 + self.blocks.len()) as u32
     }
 
     /// Where the guest goes on behind slot `slot`.
@@ -306,7 +299,7 @@ impl Store {
 
     /// The latest block with an instruction at virtual address `va`.
     pub(crate) fn block_around(&self, va: u64) -> Option<&Block> {
-        self.blocks.iter().rev().find(|block| va.wrapping_sub(block.va) < block.guest_bytes)
+        self.blocks.iter().rev().find(|block| block.unit.contains(va))
     }
 
     /// Adds a block, whose code is in `code`, with its sites and slots.

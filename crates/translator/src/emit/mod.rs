@@ -1,30 +1,35 @@
-//! Emitting one block: the frame around its instructions, its exits and its cold paths.
+//! Emitting one unit: the frame around its instructions, and its exits.
 
+mod cold;
+pub(crate) mod floats;
+mod homes;
+mod operands;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod trampoline;
 
-use crate::abi::{RAX, pinned, x_at};
-use crate::block;
+use crate::abi::{RAX, x_at};
+use crate::block::{self, Block, Unit};
 use crate::lower;
 use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
 use crate::store::{Site, Stub};
+use cold::Cold;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use homes::Homes;
 use isa::Inst;
+use operands::Registers;
 use plan::Role;
 use std::mem::offset_of;
 use trampoline::Trampoline;
 
-/// Where a block is to be emitted.
+/// Where a unit is to be emitted.
 #[derive(Default)]
 pub(crate) struct Target {
     /// Where its code will run.
     pub(crate) address: usize,
     /// The shared code.
     pub(crate) trampoline: Trampoline,
-    /// Number of the block.
-    pub(crate) id: u32,
     /// Where the table of link slots lies, as code sees it.
     pub(crate) slots: usize,
     /// Number of its first link slot.
@@ -33,37 +38,12 @@ pub(crate) struct Target {
     pub(crate) first_site: u32,
 }
 
-/// A block's code and tables.
+/// A unit's code and tables.
 pub(crate) struct Emitted {
     pub(crate) code: Vec<u8>,
     pub(crate) sites: Vec<Site>,
     /// Its link slots: host address of the stub, and where the guest goes on.
     pub(crate) stubs: Vec<Stub>,
-}
-
-/// Code that stands behind the block's hot path.
-enum Cold {
-    /// Has the interpreter execute the instruction of a site, then goes on at `resume`.
-    Fallback { label: DynamicLabel, site: u32, resume: DynamicLabel },
-    /// As `Fallback`, but leaves for the next instruction: what the block relies on does not hold.
-    FallbackOnce { label: DynamicLabel, site: u32, next: u64, refund: u32 },
-    /// Leaves for `target`, giving back `refund` instructions that were charged.
-    Exit { label: DynamicLabel, target: u64, refund: u32 },
-    /// Leaves because the budget does not cover the block.
-    Short { label: DynamicLabel },
-    /// Leaves because slot `slot` is not linked.
-    Stub { label: DynamicLabel, slot: u32 },
-    /// Has the interpreter execute the first access of a group, then looks the group up again and goes on at
-    /// `resume`, or leaves for the next instruction.
-    Group {
-        label: DynamicLabel,
-        site: u32,
-        resume: DynamicLabel,
-        base: u8,
-        range: Range,
-        next: u64,
-        refund: u32,
-    },
 }
 
 /// What the accesses of a group need to be in one cached page, relative to their base register.
@@ -76,40 +56,45 @@ pub(crate) struct Range {
     pub(crate) kept: usize,
 }
 
-/// The block being emitted.
+/// The unit being emitted.
 pub(crate) struct Emitter<'a> {
     pub(crate) ops: VecAssembler<X64Relocation>,
     target: &'a Target,
-    va: u64,
+    unit: &'a Unit,
+    homes: Homes,
+    /// Where each block's code begins.
+    labels: Vec<DynamicLabel>,
+    /// The way to the interpreter when homes are unusual, if it is needed.
+    interlude: Option<DynamicLabel>,
+    cold: Vec<Cold>,
+    sites: Vec<Site>,
+    stubs: Vec<(DynamicLabel, u64)>,
+    /// Index of the present block.
+    block: usize,
+    /// Number of its instructions.
     count: u32,
+    /// How each of them gets at memory.
+    roles: Vec<Role>,
     /// Index of the instruction being lowered.
     index: u32,
     /// Its address.
     pub(crate) pc: u64,
-    entry: DynamicLabel,
-    cold: Vec<Cold>,
-    sites: Vec<Site>,
-    stubs: Vec<(DynamicLabel, u64)>,
-    /// How each instruction gets at memory.
-    roles: Vec<Role>,
     /// Where the present instruction is handed to the interpreter and where it comes back, if asked for.
     fallback: Option<(DynamicLabel, DynamicLabel)>,
     /// Whether the block has checked that floating point may run.
     float_checked: bool,
+    /// Floating-point registers whose homes differ from memory.
+    dirty: Registers,
+    /// Floating-point registers known to hold a boxed single.
+    boxed: Registers,
 }
 
-/// Emits the block of `insts` at virtual address `va`; `None` when the assembler refuses.
-pub(crate) fn block(target: &Target, va: u64, insts: &[Inst]) -> Option<Emitted> {
-    let mut emitter = Emitter::new(target, va, insts);
-    emitter.charge();
-    for inst in insts {
-        emitter.instruction(inst);
-        emitter.pc = emitter.pc.wrapping_add(u64::from(inst.len));
-        emitter.index += 1;
-    }
-    if insts.last().is_some_and(|inst| !transfers(inst)) {
-        let next = emitter.pc;
-        emitter.leave_to(next, 0);
+/// Emits `unit`; `None` when the assembler refuses.
+pub(crate) fn unit(target: &Target, unit: &Unit) -> Option<Emitted> {
+    let mut emitter = Emitter::new(target, unit);
+    emitter.settle();
+    for index in 0..unit.blocks.len() {
+        emitter.block(index);
     }
     emitter.finish()
 }
@@ -122,33 +107,77 @@ fn transfers(inst: &Inst) -> bool {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(target: &'a Target, va: u64, insts: &[Inst]) -> Emitter<'a> {
+    fn new(target: &'a Target, unit: &'a Unit) -> Emitter<'a> {
         let mut ops = VecAssembler::new(target.address);
-        let entry = ops.new_dynamic_label();
-        Emitter {
+        let labels = unit.blocks.iter().map(|_| ops.new_dynamic_label()).collect();
+        let homes = Homes::new(unit);
+        let mut emitter = Emitter {
             ops,
             target,
-            va,
-            count: insts.len() as u32,
-            index: 0,
-            pc: va,
-            entry,
+            unit,
+            homes,
+            labels,
+            interlude: None,
             cold: Vec::new(),
             sites: Vec::new(),
             stubs: Vec::new(),
-            roles: plan::roles(insts),
+            block: 0,
+            count: 0,
+            roles: Vec::new(),
+            index: 0,
+            pc: 0,
             fallback: None,
             float_checked: false,
-        }
+            dirty: Registers::default(),
+            boxed: Registers::default(),
+        };
+        emitter.begin(0);
+        emitter
+    }
+
+    /// The present block.
+    fn present(&self) -> &'a Block {
+        &self.unit.blocks[self.block]
+    }
+
+    /// Makes block `index` the present one.
+    fn begin(&mut self, index: usize) {
+        self.block = index;
+        let block = self.present();
+        self.count = block.insts.len() as u32;
+        self.roles = plan::roles(&block.insts);
+        self.index = 0;
+        self.pc = block.va;
+        self.fallback = None;
+        self.float_checked = false;
+        self.dirty = self.homes.dirty_at_entry();
+        self.boxed = Registers::default();
     }
 }
 
 impl Emitter<'_> {
+    /// Emits block `index`.
+    fn block(&mut self, index: usize) {
+        self.begin(index);
+        self.charge();
+        let block = self.present();
+        for inst in &block.insts {
+            self.instruction(inst);
+            self.pc = self.pc.wrapping_add(u64::from(inst.len));
+            self.index += 1;
+        }
+        if block.insts.last().is_some_and(|inst| !transfers(inst)) {
+            let next = self.pc;
+            self.leave_to(next, 0, self.dirty);
+        }
+    }
+
     /// Charges the whole block to the budget, or leaves when it does not fit.
     fn charge(&mut self) {
-        let (entry, short) = (self.entry, self.ops.new_dynamic_label());
-        self.cold.push(Cold::Short { label: short });
-        dynasm!(self.ops ; .arch x64 ; =>entry ; sub r14, BYTE self.count as i8 ; js =>short);
+        let (entry, short) = (self.labels[self.block], self.ops.new_dynamic_label());
+        let (target, count, dirty) = (self.pc, self.count, self.dirty);
+        self.cold.push(Cold::Short { label: short, target, count, dirty });
+        dynasm!(self.ops ; .arch x64 ; =>entry ; sub r14, BYTE count as i8 ; js =>short);
     }
 
     fn instruction(&mut self, inst: &Inst) {
@@ -158,6 +187,7 @@ impl Emitter<'_> {
             // Nothing was emitted for the instruction: its only path is the cold one.
             dynasm!(self.ops ; .arch x64 ; jmp =>label);
             self.float_checked = false;
+            self.boxed.remove(inst.rd);
         }
         if let Some((_, resume)) = self.fallback {
             dynasm!(self.ops ; .arch x64 ; =>resume);
@@ -183,7 +213,8 @@ impl Emitter<'_> {
         let resume = self.ops.new_dynamic_label();
         let site = self.site(inst);
         let (next, refund) = (self.pc.wrapping_add(u64::from(inst.len)), self.behind());
-        self.cold.push(Cold::Group { label, site, resume, base: inst.rs1, range, next, refund });
+        let dirty = self.dirty;
+        self.cold.push(Cold::Group { label, site, resume, base: inst.rs1, range, next, refund, dirty });
         self.fallback = Some((label, resume));
         label
     }
@@ -210,12 +241,19 @@ impl Emitter<'_> {
         if std::mem::replace(&mut self.float_checked, true) {
             return;
         }
+        let label = self.fallback_once(inst);
+        let ready = offset_of!(Space, float_ready) as i32;
+        dynasm!(self.ops ; .arch x64 ; cmp BYTE [r15 + ready], 0 ; je =>label);
+    }
+
+    /// The label to jump to for having the present instruction interpreted and leaving for the next one: what the
+    /// block relies on does not hold. Nothing of the instruction may have been done.
+    fn fallback_once(&mut self, inst: &Inst) -> DynamicLabel {
         let label = self.ops.new_dynamic_label();
         let site = self.site(inst);
         let next = self.pc.wrapping_add(u64::from(inst.len));
-        self.cold.push(Cold::FallbackOnce { label, site, next, refund: self.behind() });
-        let ready = offset_of!(Space, float_ready) as i32;
-        dynasm!(self.ops ; .arch x64 ; cmp BYTE [r15 + ready], 0 ; je =>label);
+        self.cold.push(Cold::FallbackOnce { label, site, next, refund: self.behind(), dirty: self.dirty });
+        label
     }
 
     /// Instructions of the block behind the present one.
@@ -226,28 +264,41 @@ impl Emitter<'_> {
     /// A label that leaves for `target` after the present instruction.
     pub(crate) fn exit_label(&mut self, target: u64) -> DynamicLabel {
         let refund = self.behind();
-        if refund == 0 && target == self.va {
-            return self.entry;
+        if let Some(index) = self.inside(target)
+            && refund == 0
+        {
+            return self.labels[index];
         }
         let label = self.ops.new_dynamic_label();
-        self.cold.push(Cold::Exit { label, target, refund });
+        self.cold.push(Cold::Exit { label, target, refund, dirty: self.dirty });
         label
     }
 
     /// Leaves for `target` after the present instruction.
     pub(crate) fn leave(&mut self, target: u64) {
         let refund = self.behind();
-        self.leave_to(target, refund);
+        self.leave_to(target, refund, self.dirty);
     }
 
-    fn leave_to(&mut self, target: u64, refund: u32) {
+    /// The block of this loop that begins at `target`.
+    fn inside(&self, target: u64) -> Option<usize> {
+        self.unit.blocks.iter().position(|block| block.va == target).filter(|_| self.unit.loops)
+    }
+
+    fn leave_to(&mut self, target: u64, refund: u32, dirty: Registers) {
         if refund != 0 {
             dynasm!(self.ops ; .arch x64 ; add r14, BYTE refund as i8);
         }
-        if target == self.va {
-            let entry = self.entry;
-            dynasm!(self.ops ; .arch x64 ; jmp =>entry);
-        } else if target >> 12 == self.va >> 12 {
+        if let Some(index) = self.inside(target) {
+            // The next block follows by itself; no cold path comes before the last block.
+            if refund != 0 || index != self.block + 1 {
+                let label = self.labels[index];
+                dynasm!(self.ops ; .arch x64 ; jmp =>label);
+            }
+            return;
+        }
+        self.unsettle(dirty);
+        if target >> 12 == self.present().va >> 12 {
             let slot = self.target.first_slot + self.stubs.len() as u32;
             let label = self.ops.new_dynamic_label();
             self.stubs.push((label, target));
@@ -284,6 +335,7 @@ impl Emitter<'_> {
         let jumps = offset_of!(Space, jumps) as i32;
         let code = jumps + 8;
         let mask = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
+        self.unsettle(self.dirty);
         dynasm!(self.ops
             ; .arch x64
             ; mov ecx, eax
@@ -295,69 +347,9 @@ impl Emitter<'_> {
         );
     }
 
-    fn finish(mut self) -> Option<Emitted> {
-        // Exits may add stubs, so that the list grows while it is emitted.
-        let mut next = 0;
-        while next < self.cold.len() {
-            match self.cold[next] {
-                Cold::Fallback { label, site, resume } => dynasm!(self.ops
-                    ; .arch x64
-                    ; =>label
-                    ; mov eax, site as i32
-                    ; call extern self.target.trampoline.fallback
-                    ; jmp =>resume
-                ),
-                Cold::FallbackOnce { label, site, next, refund } => {
-                    dynasm!(self.ops
-                        ; .arch x64
-                        ; =>label
-                        ; mov eax, site as i32
-                        ; call extern self.target.trampoline.fallback
-                    );
-                    self.leave_to(next, refund);
-                }
-                Cold::Short { label } => dynasm!(self.ops
-                    ; .arch x64
-                    ; =>label
-                    ; mov eax, self.target.id as i32
-                    ; jmp extern self.target.trampoline.short
-                ),
-                Cold::Exit { label, target, refund } => {
-                    dynasm!(self.ops ; .arch x64 ; =>label);
-                    self.leave_to(target, refund);
-                }
-                Cold::Stub { label, slot } => dynasm!(self.ops
-                    ; .arch x64
-                    ; =>label
-                    ; mov eax, slot as i32
-                    ; jmp extern self.target.trampoline.exit
-                ),
-                Cold::Group { label, site, resume, base, range, next, refund } => {
-                    let miss = self.ops.new_dynamic_label();
-                    dynasm!(self.ops
-                        ; .arch x64
-                        ; =>label
-                        ; mov eax, site as i32
-                        ; call extern self.target.trampoline.fallback
-                    );
-                    lower::look_up(&mut self, base, range, miss);
-                    dynasm!(self.ops ; .arch x64 ; jmp =>resume ; =>miss);
-                    self.leave_to(next, refund);
-                }
-            }
-            next += 1;
-        }
-        let stub = |&(label, target): &(DynamicLabel, u64)| {
-            let offset = self.ops.labels().resolve_dynamic(label).ok()?;
-            Some(Stub { address: (self.target.address + offset.0) as u64, target })
-        };
-        let stubs = self.stubs.iter().map(stub).collect::<Option<Vec<Stub>>>()?;
-        Some(Emitted { sites: self.sites, stubs, code: self.ops.finalize().ok()? })
-    }
-
     /// The host register that holds guest register `guest`, loaded into `scratch` if it has none of its own.
     pub(crate) fn get(&mut self, guest: u8, scratch: u8) -> u8 {
-        match pinned(guest) {
+        match self.homes.x(guest) {
             Some(host) => host,
             None if guest == 0 => {
                 dynasm!(self.ops ; .arch x64 ; xor Rd(scratch), Rd(scratch));
@@ -370,6 +362,11 @@ impl Emitter<'_> {
         }
     }
 
+    /// The host register that holds guest register `guest` throughout the unit.
+    pub(crate) fn home(&self, guest: u8) -> Option<u8> {
+        self.homes.x(guest)
+    }
+
     /// Copies guest register `guest` into `scratch`.
     pub(crate) fn copy(&mut self, guest: u8, scratch: u8) {
         let held = self.get(guest, scratch);
@@ -380,12 +377,12 @@ impl Emitter<'_> {
 
     /// The host register in which to compute the new value of `guest`; [`Emitter::put`] stores it.
     pub(crate) fn destination(&self, guest: u8) -> u8 {
-        pinned(guest).unwrap_or(RAX)
+        self.homes.x(guest).unwrap_or(RAX)
     }
 
     /// Makes host register `host` the value of `guest`.
     pub(crate) fn put(&mut self, guest: u8, host: u8) {
-        match pinned(guest) {
+        match self.homes.x(guest) {
             Some(own) if own == host => {}
             Some(own) => dynasm!(self.ops ; .arch x64 ; mov Rq(own), Rq(host)),
             None if guest == 0 => {}

@@ -7,6 +7,7 @@
 //! Invariant: nothing that voids a translation or withdraws a permission to store happens between the accesses
 //! of a group without leaving the block.
 
+use super::operands::x_written;
 use isa::{Format, Inst};
 
 /// Host addresses that a block can keep at a time.
@@ -112,9 +113,7 @@ fn access(inst: &Inst) -> Option<(i32, bool)> {
 
 /// Whether the instruction may write integer register `register`.
 fn writes(inst: &Inst, register: u8) -> bool {
-    use Format::{B, FLoad, FR4, FRm, FStore, FUnaryRm, Store, XToFRm};
-    inst.rd == register
-        && !matches!(inst.op.format(), B | Store | FStore | FLoad | FRm | FR4 | FUnaryRm | XToFRm)
+    x_written(inst) == Some(register)
 }
 
 #[cfg(test)]

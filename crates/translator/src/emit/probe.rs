@@ -1,7 +1,7 @@
 //! Which operations of the instruction table have host code, for reports.
 
 use super::{Emitter, Target};
-use crate::block;
+use crate::block::{self, Block, Unit};
 use crate::lower;
 use isa::{Format, Inst, Op, csr};
 
@@ -20,7 +20,8 @@ fn has_host_code(op: Op) -> bool {
 
 fn lowers(inst: &Inst) -> bool {
     let target = Target::default();
-    lower::lower(&mut Emitter::new(&target, 0, &[*inst]), inst)
+    let unit = Unit { blocks: vec![Block { va: 0, insts: vec![*inst] }], loops: false };
+    lower::lower(&mut Emitter::new(&target, &unit), inst)
 }
 
 /// Ordinary instructions of `op`: different registers, a short offset.

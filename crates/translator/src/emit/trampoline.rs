@@ -14,10 +14,8 @@ use std::mem::offset_of;
 pub(crate) mod reason {
     /// The block at `pc` is in no cache that host code looks into.
     pub(crate) const LOOKUP: u32 = u32::MAX;
-    /// Set, with the number of a block in the low half: that block is longer than the budget, and has charged it.
-    pub(crate) const SHORT: u64 = 1 << SHORT_BIT;
-    /// Bit number of [`SHORT`].
-    pub(crate) const SHORT_BIT: i8 = 32;
+    /// The block at `pc` is longer than the budget.
+    pub(crate) const SHORT: u32 = u32::MAX - 1;
     /// An instruction was interpreted and the hart's state is complete in memory.
     pub(crate) const LEFT: u32 = u32::MAX - 2;
 }
@@ -41,12 +39,14 @@ pub(crate) struct Trampoline {
     enter: usize,
     /// Leaves through the unlinked slot in `eax`.
     pub(crate) exit: usize,
-    /// Leaves since the block in `eax` is longer than the budget.
+    /// Leaves since the block at `rax` is longer than the budget.
     pub(crate) short: usize,
     /// Leaves for the block at `rax`, which no cache has.
     pub(crate) lookup: usize,
     /// Called with the number of a site in `eax`: has the interpreter execute its instruction.
     pub(crate) fallback: usize,
+    /// As `fallback`, when memory holds all registers of the guest and host registers need not be kept.
+    pub(crate) interpret: usize,
 }
 
 impl Trampoline {
@@ -59,6 +59,7 @@ impl Trampoline {
             short: moved(self.short),
             lookup: moved(self.lookup),
             fallback: moved(self.fallback),
+            interpret: moved(self.interpret),
         }
     }
 
@@ -69,6 +70,7 @@ impl Trampoline {
         let slot_mxcsr = offset_of!(Space, guest_mxcsr) as i32;
         let host_mxcsr = offset_of!(Space, host_mxcsr) as i32;
         let run = offset_of!(Space, run) as i32;
+        let stack = offset_of!(Space, stack) as i32;
         dynasm!(ops
             ; .arch x64
             ; push rbp
@@ -82,6 +84,7 @@ impl Trampoline {
             ; mov r15, rsi
             ; mov r14, rcx
             ; mov rax, rdx
+            ; mov [r15 + stack], rsp
             ; stmxcsr [r15 + host_mxcsr]
             ; ldmxcsr [r15 + slot_mxcsr]
         );
@@ -98,7 +101,11 @@ impl Trampoline {
         );
         dynasm!(ops ; .arch x64 ; jmp >leave);
         let short = base + ops.offset().0;
-        dynasm!(ops ; .arch x64 ; bts rax, BYTE reason::SHORT_BIT);
+        dynasm!(ops
+            ; .arch x64
+            ; mov [rbp + crate::abi::PC], rax
+            ; mov eax, reason::SHORT as i32
+        );
         let exit = base + ops.offset().0;
         dynasm!(ops ; .arch x64 ; leave:);
         for (guest, host) in PINNED {
@@ -124,8 +131,15 @@ impl Trampoline {
         for (guest, host) in PINNED {
             dynasm!(ops ; .arch x64 ; mov [BYTE rbp + x_at(guest)], Rq(host));
         }
+        dynasm!(ops ; .arch x64 ; sub rsp, 8 ; call >interpret ; add rsp, 8);
+        for (guest, host) in PINNED {
+            dynasm!(ops ; .arch x64 ; mov Rq(host), [BYTE rbp + x_at(guest)]);
+        }
+        dynasm!(ops ; .arch x64 ; ret);
+        let interpret = base + ops.offset().0;
         dynasm!(ops
             ; .arch x64
+            ; interpret:
             ; stmxcsr [r15 + slot_mxcsr]
             ; ldmxcsr [r15 + host_mxcsr]
             ; mov rdi, [r15 + run]
@@ -138,21 +152,15 @@ impl Trampoline {
             ; test eax, eax
             ; jnz >left
             ; ldmxcsr [r15 + slot_mxcsr]
-        );
-        for (guest, host) in PINNED {
-            dynasm!(ops ; .arch x64 ; mov Rq(host), [BYTE rbp + x_at(guest)]);
-        }
-        dynasm!(ops
-            ; .arch x64
             ; ret
             ; left:
-            ; add rsp, 8
+            ; mov rsp, [r15 + stack]
             ; mov eax, reason::LEFT as i32
             ; jmp ->out
         );
         let bytes = ops.finalize().ok()?;
         code.append(&bytes)?;
-        Some(Trampoline { enter: base, exit, short, lookup, fallback })
+        Some(Trampoline { enter: base, exit, short, lookup, fallback, interpret })
     }
 
     /// Runs translated code from `entry` until it leaves.

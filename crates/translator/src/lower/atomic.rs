@@ -14,27 +14,51 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::LrD => load_reserved(e, inst, 8),
         Op::ScW => store_conditional(e, inst, 4),
         Op::ScD => store_conditional(e, inst, 8),
-        Op::AmoswapW
-        | Op::AmoaddW
-        | Op::AmoxorW
-        | Op::AmoandW
-        | Op::AmoorW
-        | Op::AmominW
-        | Op::AmomaxW
-        | Op::AmominuW
-        | Op::AmomaxuW => modify_word(e, inst),
-        Op::AmoswapD
-        | Op::AmoaddD
-        | Op::AmoxorD
-        | Op::AmoandD
-        | Op::AmoorD
-        | Op::AmominD
-        | Op::AmomaxD
-        | Op::AmominuD
-        | Op::AmomaxuD => modify_double(e, inst),
-        _ => return false,
+        op => {
+            let Some((kind, bytes)) = modification(op) else { return false };
+            modify(e, inst, kind, bytes);
+        }
     }
     true
+}
+
+/// What an operation makes of the old value and its operand.
+#[derive(Clone, Copy)]
+enum Kind {
+    Swap,
+    Add,
+    Xor,
+    And,
+    Or,
+    Min,
+    Max,
+    Minu,
+    Maxu,
+}
+
+/// What `op` does to how many bytes, if it modifies memory.
+fn modification(op: Op) -> Option<(Kind, i8)> {
+    Some(match op {
+        Op::AmoswapW => (Kind::Swap, 4),
+        Op::AmoaddW => (Kind::Add, 4),
+        Op::AmoxorW => (Kind::Xor, 4),
+        Op::AmoandW => (Kind::And, 4),
+        Op::AmoorW => (Kind::Or, 4),
+        Op::AmominW => (Kind::Min, 4),
+        Op::AmomaxW => (Kind::Max, 4),
+        Op::AmominuW => (Kind::Minu, 4),
+        Op::AmomaxuW => (Kind::Maxu, 4),
+        Op::AmoswapD => (Kind::Swap, 8),
+        Op::AmoaddD => (Kind::Add, 8),
+        Op::AmoxorD => (Kind::Xor, 8),
+        Op::AmoandD => (Kind::And, 8),
+        Op::AmoorD => (Kind::Or, 8),
+        Op::AmominD => (Kind::Min, 8),
+        Op::AmomaxD => (Kind::Max, 8),
+        Op::AmominuD => (Kind::Minu, 8),
+        Op::AmomaxuD => (Kind::Maxu, 8),
+        _ => return None,
+    })
 }
 
 /// Leaves the host address of the aligned operand in `rcx`; misaligned ones go to the interpreter, which traps.
@@ -78,41 +102,39 @@ fn store_conditional(e: &mut Emitter<'_>, inst: &Inst, bytes: i8) {
     e.put(inst.rd, RAX);
 }
 
-/// The new value is made in `edx` from the old one in `eax`.
-fn modify_word(e: &mut Emitter<'_>, inst: &Inst) {
-    address(e, inst, 4, true);
-    e.copy(inst.rs2, RDX);
-    dynasm!(e.ops ; .arch x64 ; mov eax, [rcx]);
-    match inst.op {
-        Op::AmoswapW => {}
-        Op::AmoaddW => dynasm!(e.ops ; .arch x64 ; add edx, eax),
-        Op::AmoxorW => dynasm!(e.ops ; .arch x64 ; xor edx, eax),
-        Op::AmoandW => dynasm!(e.ops ; .arch x64 ; and edx, eax),
-        Op::AmoorW => dynasm!(e.ops ; .arch x64 ; or edx, eax),
-        Op::AmominW => dynasm!(e.ops ; .arch x64 ; cmp eax, edx ; cmovl edx, eax),
-        Op::AmomaxW => dynasm!(e.ops ; .arch x64 ; cmp eax, edx ; cmovg edx, eax),
-        Op::AmominuW => dynasm!(e.ops ; .arch x64 ; cmp eax, edx ; cmovb edx, eax),
-        _ => dynasm!(e.ops ; .arch x64 ; cmp eax, edx ; cmova edx, eax),
-    }
-    dynasm!(e.ops ; .arch x64 ; mov [rcx], edx ; movsxd rax, eax);
-    e.put(inst.rd, RAX);
+/// Makes the new value in `rdx` from the old one in `rax`, both as wide as `$width` says.
+macro_rules! combine {
+    ($e:ident, $kind:expr, $width:ident) => {
+        match $kind {
+            Kind::Swap => {}
+            Kind::Add => dynasm!($e.ops ; .arch x64 ; add $width(RDX), $width(RAX)),
+            Kind::Xor => dynasm!($e.ops ; .arch x64 ; xor $width(RDX), $width(RAX)),
+            Kind::And => dynasm!($e.ops ; .arch x64 ; and $width(RDX), $width(RAX)),
+            Kind::Or => dynasm!($e.ops ; .arch x64 ; or $width(RDX), $width(RAX)),
+            extreme => {
+                dynasm!($e.ops ; .arch x64 ; cmp $width(RAX), $width(RDX));
+                match extreme {
+                    Kind::Min => dynasm!($e.ops ; .arch x64 ; cmovl $width(RDX), $width(RAX)),
+                    Kind::Max => dynasm!($e.ops ; .arch x64 ; cmovg $width(RDX), $width(RAX)),
+                    Kind::Minu => dynasm!($e.ops ; .arch x64 ; cmovb $width(RDX), $width(RAX)),
+                    _ => dynasm!($e.ops ; .arch x64 ; cmova $width(RDX), $width(RAX)),
+                }
+            }
+        }
+    };
 }
 
-fn modify_double(e: &mut Emitter<'_>, inst: &Inst) {
-    address(e, inst, 8, true);
+fn modify(e: &mut Emitter<'_>, inst: &Inst, kind: Kind, bytes: i8) {
+    address(e, inst, bytes, true);
     e.copy(inst.rs2, RDX);
-    dynasm!(e.ops ; .arch x64 ; mov rax, [rcx]);
-    match inst.op {
-        Op::AmoswapD => {}
-        Op::AmoaddD => dynasm!(e.ops ; .arch x64 ; add rdx, rax),
-        Op::AmoxorD => dynasm!(e.ops ; .arch x64 ; xor rdx, rax),
-        Op::AmoandD => dynasm!(e.ops ; .arch x64 ; and rdx, rax),
-        Op::AmoorD => dynasm!(e.ops ; .arch x64 ; or rdx, rax),
-        Op::AmominD => dynasm!(e.ops ; .arch x64 ; cmp rax, rdx ; cmovl rdx, rax),
-        Op::AmomaxD => dynasm!(e.ops ; .arch x64 ; cmp rax, rdx ; cmovg rdx, rax),
-        Op::AmominuD => dynasm!(e.ops ; .arch x64 ; cmp rax, rdx ; cmovb rdx, rax),
-        _ => dynasm!(e.ops ; .arch x64 ; cmp rax, rdx ; cmova rdx, rax),
+    if bytes == 4 {
+        dynasm!(e.ops ; .arch x64 ; mov eax, [rcx]);
+        combine!(e, kind, Rd);
+        dynasm!(e.ops ; .arch x64 ; mov [rcx], edx ; movsxd rax, eax);
+    } else {
+        dynasm!(e.ops ; .arch x64 ; mov rax, [rcx]);
+        combine!(e, kind, Rq);
+        dynasm!(e.ops ; .arch x64 ; mov [rcx], rdx);
     }
-    dynasm!(e.ops ; .arch x64 ; mov [rcx], rdx);
     e.put(inst.rd, RAX);
 }

@@ -1,7 +1,7 @@
 //! Zbb and Zbs, as far as the host has them.
 
 use super::with_operand;
-use crate::abi::{RAX, RCX, pinned};
+use crate::abi::{RAX, RCX};
 use crate::emit::Emitter;
 use dynasmrt::{DynasmApi, dynasm};
 use isa::{Inst, Op};
@@ -101,7 +101,7 @@ fn rotate(e: &mut Emitter<'_>, inst: &Inst) {
 
 fn single(e: &mut Emitter<'_>, inst: &Inst) {
     e.copy(inst.rs1, RAX);
-    let b = match pinned(inst.rs2) {
+    let b = match e.home(inst.rs2) {
         Some(host) => host,
         None => {
             e.copy(inst.rs2, RCX);

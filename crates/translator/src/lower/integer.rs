@@ -1,7 +1,7 @@
 //! RV64I's arithmetic, Zba and Zicond.
 
 use super::with_operand;
-use crate::abi::{RAX, RCX, pinned};
+use crate::abi::{RAX, RCX};
 use crate::emit::Emitter;
 use dynasmrt::{DynasmApi, dynasm};
 use isa::{Inst, Op};
@@ -114,7 +114,7 @@ fn add(e: &mut Emitter<'_>, inst: &Inst) {
         let a = e.get(rs1, d);
         return e.put(inst.rd, a);
     }
-    match (pinned(rs1), pinned(rs2)) {
+    match (e.home(rs1), e.home(rs2)) {
         (Some(a), Some(b)) if d != a && d != b => dynasm!(e.ops ; .arch x64 ; lea Rq(d), [Rq(a) + Rq(b)]),
         (_, Some(b)) if d == b => with_operand!(e, add Rq, d, rs1),
         _ => {
@@ -127,7 +127,7 @@ fn add(e: &mut Emitter<'_>, inst: &Inst) {
 
 fn subtract(e: &mut Emitter<'_>, inst: &Inst) {
     let mut d = e.destination(inst.rd);
-    if pinned(inst.rs2) == Some(d) && inst.rs1 != inst.rs2 {
+    if e.home(inst.rs2) == Some(d) && inst.rs1 != inst.rs2 {
         d = RAX;
     }
     e.copy(inst.rs1, d);
@@ -138,7 +138,7 @@ fn subtract(e: &mut Emitter<'_>, inst: &Inst) {
 fn logic(e: &mut Emitter<'_>, inst: &Inst) {
     let d = e.destination(inst.rd);
     let (first, second) =
-        if pinned(inst.rs2) == Some(d) { (inst.rs2, inst.rs1) } else { (inst.rs1, inst.rs2) };
+        if e.home(inst.rs2) == Some(d) { (inst.rs2, inst.rs1) } else { (inst.rs1, inst.rs2) };
     e.copy(first, d);
     match inst.op {
         Op::And => with_operand!(e, and Rq, d, second),

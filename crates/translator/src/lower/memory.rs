@@ -1,6 +1,6 @@
 //! Loads and stores: an inline look into the space's TLB, alone or for a group, and the interpreter on a miss.
 
-use crate::abi::{RAX, RCX, RDX, f_at};
+use crate::abi::{RAX, RCX, RDX};
 use crate::emit::plan::Role;
 use crate::emit::{Emitter, Range};
 use crate::space::{Space, TLB_ENTRIES, TlbEntry};
@@ -46,13 +46,13 @@ macro_rules! from_place {
     };
 }
 
-/// Emits `mov [place], register`.
+/// Emits `op [place], register`.
 macro_rules! to_place {
-    ($e:ident, $place:expr, $width:ident($register:expr), $size:ident) => {
+    ($e:ident, $place:expr, $op:ident $width:ident($register:expr), $size:ident) => {
         match $place {
-            Place::Register(a) => dynasm!($e.ops ; .arch x64 ; mov $size [rcx + Rq(a)], $width($register)),
-            Place::Near(d) => dynasm!($e.ops ; .arch x64 ; mov $size [BYTE rcx + d], $width($register)),
-            Place::Far(d) => dynasm!($e.ops ; .arch x64 ; mov $size [rcx + d], $width($register)),
+            Place::Register(a) => dynasm!($e.ops ; .arch x64 ; $op $size [rcx + Rq(a)], $width($register)),
+            Place::Near(d) => dynasm!($e.ops ; .arch x64 ; $op $size [BYTE rcx + d], $width($register)),
+            Place::Far(d) => dynasm!($e.ops ; .arch x64 ; $op $size [rcx + d], $width($register)),
         }
     };
 }
@@ -158,10 +158,10 @@ fn store(e: &mut Emitter<'_>, inst: &Inst, bytes: i8) {
     let place = place(e, inst, bytes, true);
     let value = e.get(inst.rs2, RDX);
     match inst.op {
-        Op::Sb => to_place!(e, place, Rb(value), BYTE),
-        Op::Sh => to_place!(e, place, Rw(value), WORD),
-        Op::Sw => to_place!(e, place, Rd(value), DWORD),
-        _ => to_place!(e, place, Rq(value), QWORD),
+        Op::Sb => to_place!(e, place, mov Rb(value), BYTE),
+        Op::Sh => to_place!(e, place, mov Rw(value), WORD),
+        Op::Sw => to_place!(e, place, mov Rd(value), DWORD),
+        _ => to_place!(e, place, mov Rq(value), QWORD),
     }
 }
 
@@ -185,29 +185,27 @@ fn zero_block(e: &mut Emitter<'_>, inst: &Inst) {
 
 /// `flw` and `fld`; the caller has checked that floating point may run.
 pub(super) fn load_float(e: &mut Emitter<'_>, inst: &Inst) {
-    let f = f_at(inst.rd);
-    if inst.op == Op::Fld {
-        let place = place(e, inst, 8, false);
-        from_place!(e, place, mov Rq(RAX), QWORD);
-        dynasm!(e.ops ; .arch x64 ; mov [rbp + f], rax);
+    let double = inst.op == Op::Fld;
+    let place = place(e, inst, if double { 8 } else { 4 }, false);
+    let d = e.f_destination(inst.rd, 0);
+    if double {
+        from_place!(e, place, vmovsd Rx(d), QWORD);
     } else {
-        let place = place(e, inst, 4, false);
-        from_place!(e, place, mov Rd(RAX), DWORD);
-        dynasm!(e.ops ; .arch x64 ; mov [rbp + f], eax ; mov DWORD [rbp + f + 4], -1);
+        from_place!(e, place, vmovss Rx(d), DWORD);
+        e.make_boxed(d);
     }
+    e.f_put(inst.rd, d, !double);
 }
 
 /// `fsw` and `fsd`; the caller has checked that floating point may run.
 pub(super) fn store_float(e: &mut Emitter<'_>, inst: &Inst) {
-    let f = f_at(inst.rs2);
-    if inst.op == Op::Fsd {
-        let place = place(e, inst, 8, true);
-        dynasm!(e.ops ; .arch x64 ; mov rdx, [rbp + f]);
-        to_place!(e, place, Rq(RDX), QWORD);
+    let double = inst.op == Op::Fsd;
+    let place = place(e, inst, if double { 8 } else { 4 }, true);
+    let value = e.f_get(inst.rs2, 0);
+    if double {
+        to_place!(e, place, vmovsd Rx(value), QWORD);
     } else {
-        let place = place(e, inst, 4, true);
-        dynasm!(e.ops ; .arch x64 ; mov edx, [rbp + f]);
-        to_place!(e, place, Rd(RDX), DWORD);
+        to_place!(e, place, vmovss Rx(value), DWORD);
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
 /// Emits `op destination, operand`, the operand being a guest register wherever it lives.
 macro_rules! with_operand {
     ($e:ident, $op:ident $width:ident, $destination:expr, $guest:expr) => {
-        match crate::abi::pinned($guest) {
+        match $e.home($guest) {
             Some(host) => dynasmrt::dynasm!($e.ops ; .arch x64 ; $op $width($destination), $width(host)),
             None => {
                 dynasmrt::dynasm!($e.ops ; .arch x64 ; $op $width($destination), [BYTE rbp + crate::abi::x_at($guest)])

@@ -1,9 +1,10 @@
 //! Conversions between formats and to and from integers.
 
-use super::{DYNAMIC, begin, check_boxed, finish_double, finish_single};
-use crate::abi::{RAX, f_at};
+use super::{DYNAMIC, begin, finish, singles};
+use crate::abi::RAX;
 use crate::emit::Emitter;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use crate::emit::floats::scalar;
+use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 use isa::{Inst, Op};
 
 /// The rounding mode towards zero, which conversions in C name.
@@ -14,17 +15,17 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::FcvtDW | Op::FcvtDWu | Op::FcvtDL => to_double(e, inst),
         Op::FcvtSW | Op::FcvtSWu | Op::FcvtSL => to_single(e, inst),
         Op::FcvtSD => {
-            let slow = begin(e, inst, true);
-            let a = f_at(inst.rs1);
-            dynasm!(e.ops ; .arch x64 ; xorps xmm0, xmm0 ; cvtsd2ss xmm0, [rbp + a]);
-            finish_single(e, inst.rd, slow);
+            begin(e, inst, &[], true);
+            let (a, d) = (e.f_get(inst.rs1, 0), e.f_destination(inst.rd, 0));
+            e.empty_box(1);
+            dynasm!(e.ops ; .arch x64 ; vcvtsd2ss Rx(d), xmm1, Rx(a));
+            finish(e, inst, d, false);
         }
         Op::FcvtDS => {
-            let slow = begin(e, inst, false);
-            check_boxed(e, inst.rs1, slow);
-            let a = f_at(inst.rs1);
-            dynasm!(e.ops ; .arch x64 ; xorps xmm0, xmm0 ; cvtss2sd xmm0, [rbp + a]);
-            finish_double(e, inst.rd, slow);
+            begin(e, inst, &[inst.rs1], false);
+            let (a, d) = (e.f_get(inst.rs1, 0), e.f_destination(inst.rd, 0));
+            dynasm!(e.ops ; .arch x64 ; vcvtss2sd Rx(d), Rx(a), Rx(a));
+            finish(e, inst, d, true);
         }
         Op::FcvtWD | Op::FcvtLD | Op::FcvtWS | Op::FcvtLS
             if inst.rm == TOWARDS_ZERO || inst.rm == DYNAMIC =>
@@ -49,44 +50,33 @@ fn operand(e: &mut Emitter<'_>, inst: &Inst) -> u8 {
 
 fn to_double(e: &mut Emitter<'_>, inst: &Inst) {
     // Every 32-bit integer is a double, so that only the wide form rounds.
-    begin(e, inst, inst.op == Op::FcvtDL);
+    begin(e, inst, &[], inst.op == Op::FcvtDL);
     let a = operand(e, inst);
-    let d = f_at(inst.rd);
-    dynasm!(e.ops ; .arch x64 ; xorps xmm0, xmm0 ; cvtsi2sd xmm0, Rq(a) ; movsd [rbp + d], xmm0);
+    let d = e.f_destination(inst.rd, 0);
+    dynasm!(e.ops ; .arch x64 ; vxorps Rx(d), Rx(d), Rx(d) ; vcvtsi2sd Rx(d), Rx(d), Rq(a));
+    e.f_put(inst.rd, d, false);
 }
 
 fn to_single(e: &mut Emitter<'_>, inst: &Inst) {
-    begin(e, inst, true);
+    begin(e, inst, &[], true);
     let a = operand(e, inst);
-    let d = f_at(inst.rd);
-    dynasm!(e.ops
-        ; .arch x64
-        ; xorps xmm0, xmm0
-        ; cvtsi2ss xmm0, Rq(a)
-        ; movss [rbp + d], xmm0
-        ; mov DWORD [rbp + d + 4], -1
-    );
+    let d = e.f_destination(inst.rd, 0);
+    e.empty_box(d);
+    dynasm!(e.ops ; .arch x64 ; vcvtsi2ss Rx(d), Rx(d), Rq(a));
+    e.f_put(inst.rd, d, true);
 }
 
 /// The host answers what is out of range with the most negative integer; the interpreter sorts it out.
 fn to_integer(e: &mut Emitter<'_>, inst: &Inst) {
-    let slow: DynamicLabel = begin(e, inst, false);
-    let a = f_at(inst.rs1);
-    let truncates = inst.rm == TOWARDS_ZERO;
-    match (inst.op, truncates) {
-        (Op::FcvtWD, true) => dynasm!(e.ops ; .arch x64 ; cvttsd2si eax, [rbp + a]),
-        (Op::FcvtWD, false) => dynasm!(e.ops ; .arch x64 ; cvtsd2si eax, [rbp + a]),
-        (Op::FcvtLD, true) => dynasm!(e.ops ; .arch x64 ; cvttsd2si rax, [rbp + a]),
-        (Op::FcvtLD, false) => dynasm!(e.ops ; .arch x64 ; cvtsd2si rax, [rbp + a]),
-        _ => {
-            check_boxed(e, inst.rs1, slow);
-            match (inst.op, truncates) {
-                (Op::FcvtWS, true) => dynasm!(e.ops ; .arch x64 ; cvttss2si eax, [rbp + a]),
-                (Op::FcvtWS, false) => dynasm!(e.ops ; .arch x64 ; cvtss2si eax, [rbp + a]),
-                (_, true) => dynasm!(e.ops ; .arch x64 ; cvttss2si rax, [rbp + a]),
-                (_, false) => dynasm!(e.ops ; .arch x64 ; cvtss2si rax, [rbp + a]),
-            }
-        }
+    let double = matches!(inst.op, Op::FcvtWD | Op::FcvtLD);
+    begin(e, inst, singles(&[inst.rs1], double), false);
+    let slow = e.fallback(inst);
+    let a = e.f_get(inst.rs1, 0);
+    match (inst.op, inst.rm == TOWARDS_ZERO) {
+        (Op::FcvtWD | Op::FcvtWS, true) => scalar!(e, double, vcvttsd2si / vcvttss2si eax, Rx(a)),
+        (Op::FcvtWD | Op::FcvtWS, false) => scalar!(e, double, vcvtsd2si / vcvtss2si eax, Rx(a)),
+        (_, true) => scalar!(e, double, vcvttsd2si / vcvttss2si rax, Rx(a)),
+        (_, false) => scalar!(e, double, vcvtsd2si / vcvtss2si rax, Rx(a)),
     }
     // The most negative integer is the only one whose negation overflows.
     if matches!(inst.op, Op::FcvtWD | Op::FcvtWS) {
