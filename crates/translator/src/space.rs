@@ -43,6 +43,10 @@ pub(crate) const MXCSR_DEFAULT: u32 = 0x1f80;
 /// Bit patterns for floating-point code, as wide as the host's instructions read them.
 #[repr(C)]
 pub(crate) struct FloatConstants {
+    /// Where MXCSR is stored to be looked at.
+    pub(crate) mxcsr: u32,
+    /// For each set of exceptions in MXCSR the one in `fflags`.
+    pub(crate) flags: [u8; 64],
     /// The canonical NaN.
     pub(crate) nan_double: u64,
     /// The canonical NaN in single precision, boxed.
@@ -54,12 +58,26 @@ pub(crate) struct FloatConstants {
 }
 
 const FLOAT_CONSTANTS: FloatConstants = FloatConstants {
+    mxcsr: 0,
+    flags: guest_flags(),
     nan_double: 0x7ff8_0000_0000_0000,
     nan_single: 0xffff_ffff_7fc0_0000,
     boxing: [0xffff_ffff_0000_0000, 0],
     sign_double: [1 << 63, 0],
     sign_single: [1 << 31, 0],
 };
+
+/// Invalid, divide by zero, overflow, underflow and inexact, which the host has in the bits 0, 2, 3, 4 and 5.
+const fn guest_flags() -> [u8; 64] {
+    let mut flags = [0; 64];
+    let mut host = 0;
+    while host < flags.len() {
+        let bits = host as u8;
+        flags[host] = (bits & 1) << 4 | (bits & 4) << 1 | (bits & 8) >> 1 | (bits & 16) >> 3 | bits >> 5;
+        host += 1;
+    }
+    flags
+}
 
 /// One translation context of one hart.
 #[repr(C)]
@@ -221,8 +239,7 @@ impl Space {
     pub(crate) fn settle_float(&mut self, hart: &mut Hart) {
         let accrued = self.guest_mxcsr & 0x3f;
         if accrued != 0 {
-            let bit = |host: u32, guest: u8| ((accrued >> host & 1) as u8) << guest;
-            hart.fflags |= bit(0, 4) | bit(2, 3) | bit(3, 2) | bit(4, 1) | bit(5, 0);
+            hart.fflags |= self.float.flags[accrued as usize];
             self.guest_mxcsr &= !0x3f;
         }
     }
@@ -251,7 +268,8 @@ impl Space {
     }
 }
 
-fn tlb_index(va: u64) -> usize {
+/// Where in a TLB the page of `va` stands.
+pub(crate) fn tlb_index(va: u64) -> usize {
     (va >> 12) as usize & (TLB_ENTRIES - 1)
 }
 

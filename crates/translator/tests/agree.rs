@@ -91,10 +91,71 @@ fn body_ops() -> Vec<Op> {
         .collect()
 }
 
-/// Registers of random bodies: `x1` to `x28`, so that the frame keeps the rest.
+/// Registers of random bodies: up to `x26`, so that loops, code that changes itself and the frame keep the rest.
 #[expect(clippy::cast_possible_truncation, reason = "small by construction")]
 fn register(random: &mut Random) -> u8 {
-    random.below(29) as u8
+    random.below(27) as u8
+}
+
+fn any_register(random: &mut Random) -> Reg {
+    Reg::new(1 + register(random) % 26).unwrap()
+}
+
+/// A small displacement.
+#[expect(clippy::cast_possible_truncation, reason = "small by construction")]
+fn displacement(random: &mut Random) -> i32 {
+    random.below(512) as i32 - 256
+}
+
+/// A few instructions that compilers put together and the translator takes together.
+fn idiom(random: &mut Random, asm: &mut Asm) {
+    let (a, b) = (any_register(random), any_register(random));
+    let mut put = |inst: Inst| _ = asm.word(isa::encode(&inst));
+    match random.below(5) {
+        // A comparison that raises nothing.
+        0 => {
+            let flags = i32::from(csr::FFLAGS);
+            put(Inst { rd: a.number(), imm: flags, ..Inst::of(Op::Csrrs) });
+            put(random_inst(random, &[Op::FltD, Op::FleD, Op::FeqD, Op::FltS, Op::FleS, Op::Addi]));
+            put(Inst { rs1: a.number(), imm: flags, ..Inst::of(Op::Csrrw) });
+        }
+        // A base that is copied, and moved while it is used.
+        1 => {
+            asm.mv(a, random.pick(&[Reg::T5, Reg::T4])).addi(a, a, 256);
+            for _ in 0..1 + random.below(4) {
+                let ops = [Op::Ld, Op::Sw, Op::Lbu, Op::Sd, Op::Fld, Op::Fsd, Op::Addi];
+                let mut inst = Inst { imm: displacement(random), ..random_inst(random, &ops) };
+                inst.rs1 = a.number();
+                if inst.op == Op::Addi {
+                    inst.rd = a.number();
+                }
+                asm.word(isa::encode(&inst));
+            }
+        }
+        // A constant in two halves.
+        2 => {
+            let upper = random_inst(random, &[Op::Lui, Op::Auipc]);
+            put(Inst { rd: a.number(), ..upper });
+            let rd = random.pick(&[a, b]).number();
+            put(Inst { rd, rs1: a.number(), imm: displacement(random), ..Inst::of(Op::Addi) });
+        }
+        // Shifts to and fro.
+        3 => {
+            let (left, right) = (random.pick(&[32, 32, 48, 31]), random.pick(&[32, 30, 29, 1, 33, 48]));
+            put(Inst { rd: a.number(), rs1: b.number(), imm: left, ..Inst::of(Op::Slli) });
+            let rd = random.pick(&[a, b]).number();
+            put(Inst { rd, rs1: a.number(), imm: right, ..Inst::of(Op::Srli) });
+        }
+        // Constant addresses, some across pages.
+        _ => {
+            _ = asm
+                .li(a, DATA + 0xff8 + random.below(9))
+                .ld(b, a, 0)
+                .li(a, DATA + 0xffc)
+                .lw(b, a, 0)
+                .sw(b, a, 0)
+        }
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "small by construction")]
@@ -127,28 +188,17 @@ fn random_inst(random: &mut Random, ops: &[Op]) -> Inst {
     inst
 }
 
-/// A loop over a random body, in machine mode with floating point on.
-fn program(random: &mut Random, ops: &[Op]) -> Vec<u8> {
-    let mut asm = Asm::new(RAM_BASE);
-    asm.li(Reg::T0, 3 << 13).csrs(csr::MSTATUS, Reg::T0);
-    let frm = random.pick(&[0, 0, 0, 1, 2, 3, 4]);
-    asm.li(Reg::T0, frm << 5).csrw(csr::FCSR, Reg::T0);
-    asm.li(Reg::T5, DATA).li(Reg::T4, DATA + 4096 - 1024);
-    for f in 0..32 {
-        asm.li(Reg::T0, random.value());
-        let f = isa::reg::FReg::new(f).unwrap();
-        asm.fmv_d_x(f, Reg::T0);
-    }
-    for x in 1..29 {
-        asm.li(Reg::new(x).unwrap(), random.value());
-    }
-    asm.li(Reg::T6, 12);
-    let again = asm.here();
-    let length = 10 + random.below(60);
+/// Random instructions, at least `least` and fewer than `most`, with branches over some of them.
+fn body(random: &mut Random, ops: &[Op], asm: &mut Asm, least: u64, most: u64) {
+    let length = least + random.below(most - least);
     let mut skip = None;
     for index in 0..length {
         if skip.is_some_and(|(at, _)| at <= index) {
             asm.place(skip.take().unwrap().1);
+        }
+        if random.below(12) == 0 {
+            idiom(random, asm);
+            continue;
         }
         let inst = random_inst(random, ops);
         if inst.op.format() == Format::B {
@@ -172,6 +222,40 @@ fn program(random: &mut Random, ops: &[Op]) -> Vec<u8> {
     if let Some((_, label)) = skip {
         asm.place(label);
     }
+}
+
+/// A loop over random bodies, with a loop in it, in machine mode with floating point on.
+fn program(random: &mut Random, ops: &[Op]) -> Vec<u8> {
+    let mut asm = Asm::new(RAM_BASE);
+    asm.li(Reg::T0, 3 << 13).csrs(csr::MSTATUS, Reg::T0);
+    let frm = random.pick(&[0, 0, 0, 1, 2, 3, 4]);
+    asm.li(Reg::T0, frm << 5).csrw(csr::FCSR, Reg::T0);
+    asm.li(Reg::T5, DATA).li(Reg::T4, DATA + 4096 - 1024);
+    for f in 0..32 {
+        asm.li(Reg::T0, random.value());
+        let f = isa::reg::FReg::new(f).unwrap();
+        asm.fmv_d_x(f, Reg::T0);
+    }
+    for x in 1..29 {
+        asm.li(Reg::new(x).unwrap(), random.value());
+    }
+    asm.li(Reg::T6, 12);
+    let again = asm.here();
+    body(random, ops, &mut asm, 5, 35);
+    // A loop of its own, which may change an instruction of itself as it goes round.
+    let rounds = 1 + random.below(6);
+    asm.li(Reg::S11, rounds);
+    let inner = asm.here();
+    body(random, ops, &mut asm, 1, 25);
+    if random.below(4) == 0 {
+        let changing = asm.here();
+        // Adds 1 in one round and 0 in the next.
+        asm.addi(Reg::T2, Reg::T2, 1).la(Reg::T3, changing).lw(Reg::T0, Reg::T3, 0);
+        asm.li(Reg::T1, 1 << 20).xor(Reg::T0, Reg::T0, Reg::T1).sw(Reg::T0, Reg::T3, 0);
+        body(random, ops, &mut asm, 1, 5);
+    }
+    asm.addi(Reg::S11, Reg::S11, -1).bnez(Reg::S11, inner);
+    body(random, ops, &mut asm, 0, 20);
     asm.csrr(Reg::T0, csr::FCSR).sd(Reg::T0, Reg::T5, 2040);
     asm.addi(Reg::T6, Reg::T6, -1);
     let done = asm.label();
@@ -214,7 +298,14 @@ fn check(seed: u64, ops: &[Op]) {
     let mut random = Random(seed ^ 0x9e37_79b9_7f4a_7c15);
     let mut at = 0;
     loop {
-        at += 1 + random.below(if at < 200 { 40 } else { 300 });
+        // Every instruction of the first rounds, then some.
+        at += 1 + random.below(if at < 200 {
+            40
+        } else if at < 800 {
+            2
+        } else {
+            300
+        });
         let limits = Limits { instructions: at, cycle: 1_000_000 };
         let (a, b) = (oracle.run(limits), translated.run(limits));
         let (x, y) = (&oracle.harts[0], &translated.harts[0]);

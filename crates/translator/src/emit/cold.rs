@@ -41,6 +41,8 @@ pub(super) enum Cold {
 impl Emitter<'_> {
     /// Emits what was put off, and gives the unit.
     pub(super) fn finish(mut self) -> Option<Emitted> {
+        self.in_rax = None;
+        self.known = [None; 32];
         // Exits may add stubs, so that the list grows while it is emitted.
         let mut next = 0;
         while next < self.cold.len() {

@@ -76,6 +76,7 @@ impl Emitter<'_> {
             return;
         }
         let label = self.fallback_once(inst);
+        self.clobber_rax();
         match self.f_home(f) {
             Some(home) => dynasm!(self.ops ; .arch x64 ; vpextrd eax, Rx(home), 1 ; cmp eax, BYTE -1),
             None => dynasm!(self.ops ; .arch x64 ; cmp DWORD [rbp + f_at(f) + 4], BYTE -1),

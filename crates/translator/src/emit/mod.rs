@@ -1,6 +1,7 @@
 //! Emitting one unit: the frame around its instructions, and its exits.
 
 mod cold;
+mod constant;
 pub(crate) mod floats;
 mod homes;
 mod operands;
@@ -18,7 +19,7 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use homes::Homes;
 use isa::Inst;
-use operands::Registers;
+use operands::{Registers, x_written};
 use plan::Role;
 use std::mem::offset_of;
 use trampoline::Trampoline;
@@ -81,6 +82,16 @@ pub(crate) struct Emitter<'a> {
     pub(crate) pc: u64,
     /// Where the present instruction is handed to the interpreter and where it comes back, if asked for.
     fallback: Option<(DynamicLabel, DynamicLabel)>,
+    /// The guest register whose value is in `rax` as the present instruction begins.
+    in_rax: Option<u8>,
+    /// The one after it.
+    next_in_rax: Option<u8>,
+    /// What registers are known to hold.
+    known: [Option<u64>; 32],
+    /// Whether the present instruction was done along with the one before it.
+    done: bool,
+    /// The integer register that holds the accrued exceptions as they are.
+    pub(crate) flags_in: Option<u8>,
     /// Whether the block has checked that floating point may run.
     float_checked: bool,
     /// Floating-point registers whose homes differ from memory.
@@ -127,6 +138,11 @@ impl<'a> Emitter<'a> {
             index: 0,
             pc: 0,
             fallback: None,
+            in_rax: None,
+            next_in_rax: None,
+            known: [None; 32],
+            done: false,
+            flags_in: None,
             float_checked: false,
             dirty: Registers::default(),
             boxed: Registers::default(),
@@ -149,6 +165,11 @@ impl<'a> Emitter<'a> {
         self.index = 0;
         self.pc = block.va;
         self.fallback = None;
+        self.next_in_rax = None;
+        self.known = [None; 32];
+        self.known[0] = Some(0);
+        self.done = false;
+        self.flags_in = None;
         self.float_checked = false;
         self.dirty = self.homes.dirty_at_entry();
         self.boxed = Registers::default();
@@ -181,17 +202,50 @@ impl Emitter<'_> {
     }
 
     fn instruction(&mut self, inst: &Inst) {
+        let written = x_written(inst);
+        if std::mem::take(&mut self.done) {
+            written.into_iter().for_each(|register| self.known[usize::from(register)] = None);
+            return;
+        }
         self.fallback = None;
-        if block::leaves(inst.op) || !lower::lower(self, inst) {
+        self.in_rax = self.next_in_rax.take();
+        self.flags_in = self.flags_in.filter(|&flags| written != Some(flags));
+        let known = written.and_then(|_| constant::result(inst, self.pc, &self.known));
+        if let (Some(register), Some(value)) = (written, known) {
+            self.known_result(inst, register, value);
+        } else if block::leaves(inst.op) || !lower::lower(self, inst) {
             let label = self.fallback(inst);
             // Nothing was emitted for the instruction: its only path is the cold one.
             dynasm!(self.ops ; .arch x64 ; jmp =>label);
             self.float_checked = false;
+            self.flags_in = None;
             self.boxed.remove(inst.rd);
         }
+        written.into_iter().for_each(|register| self.known[usize::from(register)] = known);
         if let Some((_, resume)) = self.fallback {
+            self.next_in_rax = None;
             dynasm!(self.ops ; .arch x64 ; =>resume);
         }
+    }
+
+    /// What integer register `guest` is known to hold.
+    pub(crate) fn known(&self, guest: u8) -> Option<u64> {
+        self.known[usize::from(guest)]
+    }
+
+    /// The instruction behind the present one, if it is in the block.
+    pub(crate) fn following(&self) -> Option<&Inst> {
+        self.present().insts.get(self.index as usize + 1)
+    }
+
+    /// Notes that what was emitted for the present instruction does the following one, too.
+    pub(crate) fn do_following(&mut self) {
+        self.done = true;
+    }
+
+    /// Notes that `rax` does not hold any register of the guest.
+    pub(crate) fn clobber_rax(&mut self) {
+        self.in_rax = None;
     }
 
     /// The label to jump to for having the present instruction interpreted; nothing of it may have been done.
@@ -248,7 +302,7 @@ impl Emitter<'_> {
 
     /// The label to jump to for having the present instruction interpreted and leaving for the next one: what the
     /// block relies on does not hold. Nothing of the instruction may have been done.
-    fn fallback_once(&mut self, inst: &Inst) -> DynamicLabel {
+    pub(crate) fn fallback_once(&mut self, inst: &Inst) -> DynamicLabel {
         let label = self.ops.new_dynamic_label();
         let site = self.site(inst);
         let next = self.pc.wrapping_add(u64::from(inst.len));
@@ -347,19 +401,22 @@ impl Emitter<'_> {
         );
     }
 
-    /// The host register that holds guest register `guest`, loaded into `scratch` if it has none of its own.
+    /// The host register that holds guest register `guest`, loaded into `scratch` if it has no home.
     pub(crate) fn get(&mut self, guest: u8, scratch: u8) -> u8 {
-        match self.homes.x(guest) {
-            Some(host) => host,
-            None if guest == 0 => {
-                dynasm!(self.ops ; .arch x64 ; xor Rd(scratch), Rd(scratch));
-                scratch
-            }
-            None => {
-                dynasm!(self.ops ; .arch x64 ; mov Rq(scratch), [BYTE rbp + x_at(guest)]);
-                scratch
-            }
+        if let Some(home) = self.home(guest) {
+            return home;
         }
+        if scratch == RAX {
+            if self.in_rax == Some(guest) {
+                return RAX;
+            }
+            self.in_rax = None;
+        }
+        match self.known(guest) {
+            Some(value) => self.constant(scratch, value),
+            None => dynasm!(self.ops ; .arch x64 ; mov Rq(scratch), [BYTE rbp + x_at(guest)]),
+        }
+        scratch
     }
 
     /// The host register that holds guest register `guest` throughout the unit.
@@ -380,18 +437,24 @@ impl Emitter<'_> {
         self.homes.x(guest).unwrap_or(RAX)
     }
 
-    /// Makes host register `host` the value of `guest`.
+    /// Makes host register `host` the value of `guest`, the last that an instruction does with `rax`.
     pub(crate) fn put(&mut self, guest: u8, host: u8) {
         match self.homes.x(guest) {
             Some(own) if own == host => {}
             Some(own) => dynasm!(self.ops ; .arch x64 ; mov Rq(own), Rq(host)),
             None if guest == 0 => {}
-            None => dynasm!(self.ops ; .arch x64 ; mov [BYTE rbp + x_at(guest)], Rq(host)),
+            None => {
+                dynasm!(self.ops ; .arch x64 ; mov [BYTE rbp + x_at(guest)], Rq(host));
+                self.next_in_rax = Some(guest).filter(|_| host == RAX);
+            }
         }
     }
 
     /// Puts a constant into a host register.
     pub(crate) fn constant(&mut self, host: u8, value: u64) {
+        if host == RAX {
+            self.in_rax = None;
+        }
         if value == 0 {
             dynasm!(self.ops ; .arch x64 ; xor Rd(host), Rd(host));
         } else if let Ok(low) = u32::try_from(value) {

@@ -96,6 +96,7 @@ impl Trampoline {
         let lookup = base + ops.offset().0;
         dynasm!(ops
             ; .arch x64
+            ; and rax, BYTE -2
             ; mov [rbp + crate::abi::PC], rax
             ; mov eax, reason::LOOKUP as i32
         );

@@ -1,7 +1,7 @@
 //! Jumps and branches.
 
 use super::with_operand;
-use crate::abi::RAX;
+use crate::abi::{RAX, RCX};
 use crate::block;
 use crate::emit::Emitter;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
@@ -15,15 +15,22 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
             e.leave(target);
         }
         Op::Jalr => {
-            let base = e.get(inst.rs1, RAX);
-            if inst.imm != 0 || base != RAX {
-                dynasm!(e.ops ; .arch x64 ; lea rax, [Rq(base) + inst.imm]);
+            if let Some(base) = e.known(inst.rs1) {
+                link(e, inst);
+                e.leave(base.wrapping_add(i64::from(inst.imm).cast_unsigned()) & !1);
+                return true;
             }
-            dynasm!(e.ops ; .arch x64 ; and rax, BYTE -2);
+            // No block begins at an odd address: bit 0 is cleared where none is found.
+            let base = e.get(inst.rs1, RAX);
+            if inst.imm != 0 {
+                dynasm!(e.ops ; .arch x64 ; lea rax, [Rq(base) + inst.imm]);
+            } else if base != RAX {
+                dynasm!(e.ops ; .arch x64 ; mov rax, Rq(base));
+            }
             if inst.rd != 0 {
                 let next = e.pc.wrapping_add(u64::from(inst.len));
-                e.constant(crate::abi::RCX, next);
-                e.put(inst.rd, crate::abi::RCX);
+                e.constant(RCX, next);
+                e.put(inst.rd, RCX);
             }
             e.leave_indirect();
         }

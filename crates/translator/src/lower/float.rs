@@ -5,6 +5,7 @@
 //! out of range, minima of NaNs, and operands of single precision that are not boxed.
 
 mod convert;
+mod flags;
 mod sign;
 
 use super::memory;
@@ -44,7 +45,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::FeqS | Op::FltS | Op::FleS | Op::FltqS | Op::FleqS => compare(e, inst, false),
         Op::FminD | Op::FmaxD => extreme(e, inst, true),
         Op::FminS | Op::FmaxS => extreme(e, inst, false),
-        _ => return sign::lower(e, inst) || convert::lower(e, inst),
+        _ => return sign::lower(e, inst) || convert::lower(e, inst) || flags::lower(e, inst),
     }
     true
 }
@@ -53,6 +54,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
 /// it asks.
 fn begin(e: &mut Emitter<'_>, inst: &Inst, singles: &[u8], rounds: bool) {
     e.float_guard(inst);
+    e.flags_in = None;
     for &single in singles {
         e.check_boxed(inst, single);
     }
@@ -117,13 +119,22 @@ fn fused(e: &mut Emitter<'_>, inst: &Inst, double: bool) {
 
 /// `flt` and `fle` swap their operands, so that an unordered pair, which sets the carry, compares false; they
 /// signal on quiet NaNs as `comisd` does, `feq` and the quiet forms only on signalling ones as `ucomisd`.
+///
+/// While a register holds the exceptions accrued before, the interpreter compares NaNs, and the block is left.
 fn compare(e: &mut Emitter<'_>, inst: &Inst, double: bool) {
+    let flags_in = e.flags_in;
     begin(e, inst, singles(&[inst.rs1, inst.rs2], double), false);
     let (a, b) = (e.f_get(inst.rs1, 0), e.f_get(inst.rs2, 1));
+    let signals = matches!(inst.op, Op::FltD | Op::FleD | Op::FltS | Op::FleS) && flags_in.is_none();
     match inst.op {
         Op::FeqD | Op::FeqS => scalar!(e, double, vucomisd / vucomiss Rx(a), Rx(b)),
-        Op::FltD | Op::FleD | Op::FltS | Op::FleS => scalar!(e, double, vcomisd / vcomiss Rx(b), Rx(a)),
+        _ if signals => scalar!(e, double, vcomisd / vcomiss Rx(b), Rx(a)),
         _ => scalar!(e, double, vucomisd / vucomiss Rx(b), Rx(a)),
+    }
+    if flags_in.is_some() {
+        let unordered = e.fallback_once(inst);
+        dynasm!(e.ops ; .arch x64 ; jp =>unordered);
+        e.flags_in = flags_in;
     }
     match inst.op {
         Op::FeqD | Op::FeqS => dynasm!(e.ops ; .arch x64 ; setnp al ; sete cl ; and al, cl),

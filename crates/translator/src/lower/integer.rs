@@ -1,6 +1,6 @@
 //! RV64I's arithmetic, Zba and Zicond.
 
-use super::with_operand;
+use super::{in_place, with_operand};
 use crate::abi::{RAX, RCX};
 use crate::emit::Emitter;
 use dynasmrt::{DynasmApi, dynasm};
@@ -61,11 +61,6 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         return known;
     }
     match inst.op {
-        Op::Lui => set_constant(e, inst, i64::from(inst.imm).cast_unsigned()),
-        Op::Auipc => {
-            let value = e.pc.wrapping_add(i64::from(inst.imm).cast_unsigned());
-            set_constant(e, inst, value);
-        }
         Op::Add => add(e, inst),
         Op::Sub => subtract(e, inst),
         Op::And | Op::Or | Op::Xor => logic(e, inst),
@@ -101,12 +96,6 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
     true
 }
 
-fn set_constant(e: &mut Emitter<'_>, inst: &Inst, value: u64) {
-    let d = e.destination(inst.rd);
-    e.constant(d, value);
-    e.put(inst.rd, d);
-}
-
 fn add(e: &mut Emitter<'_>, inst: &Inst) {
     let (rs1, rs2) = if inst.rs1 == 0 { (inst.rs2, inst.rs1) } else { (inst.rs1, inst.rs2) };
     let d = e.destination(inst.rd);
@@ -136,9 +125,7 @@ fn subtract(e: &mut Emitter<'_>, inst: &Inst) {
 }
 
 fn logic(e: &mut Emitter<'_>, inst: &Inst) {
-    let d = e.destination(inst.rd);
-    let (first, second) =
-        if e.home(inst.rs2) == Some(d) { (inst.rs2, inst.rs1) } else { (inst.rs1, inst.rs2) };
+    let (d, first, second) = in_place(e, inst);
     e.copy(first, d);
     match inst.op {
         Op::And => with_operand!(e, and Rq, d, second),
@@ -149,20 +136,21 @@ fn logic(e: &mut Emitter<'_>, inst: &Inst) {
 }
 
 fn word_sum(e: &mut Emitter<'_>, inst: &Inst) {
-    e.copy(inst.rs1, RAX);
-    match inst.op {
-        Op::Addw => with_operand!(e, add Rd, RAX, inst.rs2),
-        _ => with_operand!(e, sub Rd, RAX, inst.rs2),
+    if inst.op == Op::Addw {
+        let (d, first, second) = in_place(e, inst);
+        e.copy(first, d);
+        with_operand!(e, add Rd, d, second);
+        dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), Rd(d));
+        return e.put(inst.rd, d);
     }
+    e.copy(inst.rs1, RAX);
+    with_operand!(e, sub Rd, RAX, inst.rs2);
     let d = e.destination(inst.rd);
     dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), eax);
     e.put(inst.rd, d);
 }
 
 fn add_immediate(e: &mut Emitter<'_>, inst: &Inst) {
-    if inst.rs1 == 0 {
-        return set_constant(e, inst, i64::from(inst.imm).cast_unsigned());
-    }
     let d = e.destination(inst.rd);
     let a = e.get(inst.rs1, d);
     if inst.imm == 0 {
@@ -228,6 +216,15 @@ fn shift_immediate(e: &mut Emitter<'_>, inst: &Inst) {
     let d = e.destination(inst.rd);
     let count = (inst.imm & 63) as i8;
     match inst.op {
+        Op::Slli if count == 32 && zero_extends(e, inst.rd) => {
+            let right = e.following().map_or(0, |following| following.imm as i8);
+            let a = e.get(inst.rs1, RAX);
+            dynasm!(e.ops ; .arch x64 ; mov Rd(d), Rd(a));
+            if right != 32 {
+                dynasm!(e.ops ; .arch x64 ; shl Rq(d), BYTE 32 - right);
+            }
+            e.do_following();
+        }
         Op::Slli | Op::Srli | Op::Srai => {
             e.copy(inst.rs1, d);
             match inst.op {
@@ -247,6 +244,16 @@ fn shift_immediate(e: &mut Emitter<'_>, inst: &Inst) {
         }
     }
     e.put(inst.rd, d);
+}
+
+/// Whether the following instruction shifts `register`, which 32 zeroes were shifted into, back by so much or less: what
+/// compilers make of an index of 32 bits.
+fn zero_extends(e: &Emitter<'_>, register: u8) -> bool {
+    e.following().is_some_and(|following| {
+        following.op == Op::Srli
+            && (following.rd, following.rs1) == (register, register)
+            && (1..=32).contains(&following.imm)
+    })
 }
 
 fn shift_add(e: &mut Emitter<'_>, inst: &Inst) {

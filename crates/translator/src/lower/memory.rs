@@ -3,7 +3,7 @@
 use crate::abi::{RAX, RCX, RDX};
 use crate::emit::plan::Role;
 use crate::emit::{Emitter, Range};
-use crate::space::{Space, TLB_ENTRIES, TlbEntry};
+use crate::space::{Space, TLB_ENTRIES, TlbEntry, tlb_index};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use isa::{Inst, Op};
 use std::mem::offset_of;
@@ -59,19 +59,19 @@ macro_rules! to_place {
 
 /// Looks up the pages of an access of a load or store; goes to the interpreter when they are not cached.
 fn place(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: bool) -> Place {
-    let near = || i8::try_from(inst.imm).map_or(Place::Far(inst.imm), Place::Near);
+    let near = |displacement: i32| i8::try_from(displacement).map_or(Place::Far(displacement), Place::Near);
     match e.role() {
         Role::Alone => Place::Register(translate(e, inst, bytes, stores)),
         Role::First { kept, low, high, stores } => {
             let range = Range { low, high, stores, kept };
             let slow = e.group_fallback(inst, range);
             look_up(e, inst.rs1, range, slow);
-            near()
+            near(inst.imm)
         }
-        Role::Later { kept } => {
+        Role::Later { kept, displacement } => {
             let kept = kept_at(kept);
             dynasm!(e.ops ; .arch x64 ; mov rcx, [BYTE rsp + kept]);
-            near()
+            near(displacement)
         }
     }
 }
@@ -110,6 +110,17 @@ pub(crate) fn look_up(e: &mut Emitter<'_>, base: u8, range: Range, miss: Dynamic
 /// to the interpreter when the page is not cached or the access crosses it. Clobbers `rax`, `rcx`, `rdx`.
 pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: bool) -> u8 {
     let slow = e.fallback(inst);
+    let table = if stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
+    if let Some(base) = e.known(inst.rs1) {
+        let address = base.wrapping_add(i64::from(inst.imm).cast_unsigned());
+        // Across pages it must miss, which no odd page can help.
+        let crosses = address & 0xfff > 0x1000 - bytes as u64;
+        let entry = table + (tlb_index(address) * size_of::<TlbEntry>()) as i32;
+        e.constant(RAX, address);
+        e.constant(RCX, if crosses { 3 } else { address & !0xfff });
+        dynasm!(e.ops ; .arch x64 ; cmp rcx, [r15 + entry] ; jne =>slow ; mov rcx, [r15 + entry + 8]);
+        return RAX;
+    }
     let base = e.get(inst.rs1, RAX);
     let address = if inst.imm == 0 {
         base
@@ -120,7 +131,6 @@ pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: boo
         }
         RAX
     };
-    let table = if stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
     let mask = ((TLB_ENTRIES - 1) * size_of::<TlbEntry>()) as i32;
     dynasm!(e.ops ; .arch x64 ; rorx edx, Rd(address), 8 ; and edx, mask);
     if bytes == 1 {

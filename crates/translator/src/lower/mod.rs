@@ -26,6 +26,13 @@ pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         || system::lower(e, inst)
 }
 
+/// Where to compute an operation whose operands may change places: the host register, the operand to begin with, and
+/// the other, which is not in that register.
+fn in_place(e: &Emitter<'_>, inst: &Inst) -> (u8, u8, u8) {
+    let d = e.destination(inst.rd);
+    if e.home(inst.rs2) == Some(d) { (d, inst.rs2, inst.rs1) } else { (d, inst.rs1, inst.rs2) }
+}
+
 /// Emits `op destination, operand`, the operand being a guest register wherever it lives.
 macro_rules! with_operand {
     ($e:ident, $op:ident $width:ident, $destination:expr, $guest:expr) => {

@@ -1,6 +1,6 @@
 //! M: multiplication and division.
 
-use super::with_operand;
+use super::{in_place, with_operand};
 use crate::abi::{RAX, RCX};
 use crate::emit::Emitter;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
@@ -9,15 +9,16 @@ use isa::{Inst, Op};
 pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
     match inst.op {
         Op::Mul => {
-            e.copy(inst.rs1, RAX);
-            with_operand!(e, imul Rq, RAX, inst.rs2);
-            e.put(inst.rd, RAX);
+            let (d, first, second) = in_place(e, inst);
+            e.copy(first, d);
+            with_operand!(e, imul Rq, d, second);
+            e.put(inst.rd, d);
         }
         Op::Mulw => {
-            e.copy(inst.rs1, RAX);
-            with_operand!(e, imul Rd, RAX, inst.rs2);
-            let d = e.destination(inst.rd);
-            dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), eax);
+            let (d, first, second) = in_place(e, inst);
+            e.copy(first, d);
+            with_operand!(e, imul Rd, d, second);
+            dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), Rd(d));
             e.put(inst.rd, d);
         }
         Op::Mulh | Op::Mulhu => {
@@ -45,6 +46,7 @@ fn divide(e: &mut Emitter<'_>, inst: &Inst) {
     let word = matches!(inst.op, Op::Divuw | Op::Remuw | Op::Divw | Op::Remw);
     let signed = matches!(inst.op, Op::Div | Op::Rem | Op::Divw | Op::Remw);
     let b = e.get(inst.rs2, RCX);
+    e.clobber_rax();
     if signed {
         // 0 and -1 are the values that one more makes 1 or 0 without sign.
         if word {
