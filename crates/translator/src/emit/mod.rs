@@ -2,17 +2,18 @@
 
 mod cold;
 mod constant;
+mod exits;
 pub(crate) mod floats;
 mod homes;
+mod integers;
 mod operands;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod trampoline;
 
-use crate::abi::{RAX, x_at};
 use crate::block::{self, Block, Unit};
 use crate::lower;
-use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
+use crate::space::Space;
 use crate::store::{Site, Stub};
 use cold::Cold;
 use dynasmrt::x64::X64Relocation;
@@ -228,11 +229,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// What integer register `guest` is known to hold.
-    pub(crate) fn known(&self, guest: u8) -> Option<u64> {
-        self.known[usize::from(guest)]
-    }
-
     /// The instruction behind the present one, if it is in the block.
     pub(crate) fn following(&self) -> Option<&Inst> {
         self.present().insts.get(self.index as usize + 1)
@@ -241,11 +237,6 @@ impl Emitter<'_> {
     /// Notes that what was emitted for the present instruction does the following one, too.
     pub(crate) fn do_following(&mut self) {
         self.done = true;
-    }
-
-    /// Notes that `rax` does not hold any register of the guest.
-    pub(crate) fn clobber_rax(&mut self) {
-        self.in_rax = None;
     }
 
     /// The label to jump to for having the present instruction interpreted; nothing of it may have been done.
@@ -313,156 +304,5 @@ impl Emitter<'_> {
     /// Instructions of the block behind the present one.
     fn behind(&self) -> u32 {
         self.count - self.index - 1
-    }
-
-    /// A label that leaves for `target` after the present instruction.
-    pub(crate) fn exit_label(&mut self, target: u64) -> DynamicLabel {
-        let refund = self.behind();
-        if let Some(index) = self.inside(target)
-            && refund == 0
-        {
-            return self.labels[index];
-        }
-        let label = self.ops.new_dynamic_label();
-        self.cold.push(Cold::Exit { label, target, refund, dirty: self.dirty });
-        label
-    }
-
-    /// Leaves for `target` after the present instruction.
-    pub(crate) fn leave(&mut self, target: u64) {
-        let refund = self.behind();
-        self.leave_to(target, refund, self.dirty);
-    }
-
-    /// The block of this loop that begins at `target`.
-    fn inside(&self, target: u64) -> Option<usize> {
-        self.unit.blocks.iter().position(|block| block.va == target).filter(|_| self.unit.loops)
-    }
-
-    fn leave_to(&mut self, target: u64, refund: u32, dirty: Registers) {
-        if refund != 0 {
-            dynasm!(self.ops ; .arch x64 ; add r14, BYTE refund as i8);
-        }
-        if let Some(index) = self.inside(target) {
-            // The next block follows by itself; no cold path comes before the last block.
-            if refund != 0 || index != self.block + 1 {
-                let label = self.labels[index];
-                dynasm!(self.ops ; .arch x64 ; jmp =>label);
-            }
-            return;
-        }
-        self.unsettle(dirty);
-        if target >> 12 == self.present().va >> 12 {
-            let slot = self.target.first_slot + self.stubs.len() as u32;
-            let label = self.ops.new_dynamic_label();
-            self.stubs.push((label, target));
-            self.cold.push(Cold::Stub { label, slot });
-            self.jump_through(slot);
-        } else {
-            self.leave_page(target);
-        }
-    }
-
-    /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.
-    fn jump_through(&mut self, slot: u32) {
-        const LENGTH: usize = 6;
-        let next = self.target.address + self.ops.offset().0 + LENGTH;
-        let place = self.target.slots + slot as usize * size_of::<u64>();
-        let distance = place.wrapping_sub(next).cast_signed() as i32;
-        dynasm!(self.ops ; .arch x64 ; .bytes [0xffu8, 0x25] ; .i32 distance);
-    }
-
-    /// Leaves for `target` in another page, if the jump cache has it in its place.
-    fn leave_page(&mut self, target: u64) {
-        let entry = (offset_of!(Space, jumps) + jump_index(target) * size_of::<JumpEntry>()) as i32;
-        self.constant(RAX, target);
-        dynasm!(self.ops
-            ; .arch x64
-            ; cmp rax, [r15 + entry]
-            ; jne extern self.target.trampoline.lookup
-            ; jmp QWORD [r15 + entry + 8]
-        );
-    }
-
-    /// Leaves for the address in `rax`, after the last instruction of the block.
-    pub(crate) fn leave_indirect(&mut self) {
-        let jumps = offset_of!(Space, jumps) as i32;
-        let code = jumps + 8;
-        let mask = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
-        self.unsettle(self.dirty);
-        dynasm!(self.ops
-            ; .arch x64
-            ; mov ecx, eax
-            ; shl ecx, 3
-            ; and ecx, mask
-            ; cmp rax, [r15 + rcx + jumps]
-            ; jne extern self.target.trampoline.lookup
-            ; jmp QWORD [r15 + rcx + code]
-        );
-    }
-
-    /// The host register that holds guest register `guest`, loaded into `scratch` if it has no home.
-    pub(crate) fn get(&mut self, guest: u8, scratch: u8) -> u8 {
-        if let Some(home) = self.home(guest) {
-            return home;
-        }
-        if scratch == RAX {
-            if self.in_rax == Some(guest) {
-                return RAX;
-            }
-            self.in_rax = None;
-        }
-        match self.known(guest) {
-            Some(value) => self.constant(scratch, value),
-            None => dynasm!(self.ops ; .arch x64 ; mov Rq(scratch), [BYTE rbp + x_at(guest)]),
-        }
-        scratch
-    }
-
-    /// The host register that holds guest register `guest` throughout the unit.
-    pub(crate) fn home(&self, guest: u8) -> Option<u8> {
-        self.homes.x(guest)
-    }
-
-    /// Copies guest register `guest` into `scratch`.
-    pub(crate) fn copy(&mut self, guest: u8, scratch: u8) {
-        let held = self.get(guest, scratch);
-        if held != scratch {
-            dynasm!(self.ops ; .arch x64 ; mov Rq(scratch), Rq(held));
-        }
-    }
-
-    /// The host register in which to compute the new value of `guest`; [`Emitter::put`] stores it.
-    pub(crate) fn destination(&self, guest: u8) -> u8 {
-        self.homes.x(guest).unwrap_or(RAX)
-    }
-
-    /// Makes host register `host` the value of `guest`, the last that an instruction does with `rax`.
-    pub(crate) fn put(&mut self, guest: u8, host: u8) {
-        match self.homes.x(guest) {
-            Some(own) if own == host => {}
-            Some(own) => dynasm!(self.ops ; .arch x64 ; mov Rq(own), Rq(host)),
-            None if guest == 0 => {}
-            None => {
-                dynasm!(self.ops ; .arch x64 ; mov [BYTE rbp + x_at(guest)], Rq(host));
-                self.next_in_rax = Some(guest).filter(|_| host == RAX);
-            }
-        }
-    }
-
-    /// Puts a constant into a host register.
-    pub(crate) fn constant(&mut self, host: u8, value: u64) {
-        if host == RAX {
-            self.in_rax = None;
-        }
-        if value == 0 {
-            dynasm!(self.ops ; .arch x64 ; xor Rd(host), Rd(host));
-        } else if let Ok(low) = u32::try_from(value) {
-            dynasm!(self.ops ; .arch x64 ; mov Rd(host), low.cast_signed());
-        } else if let Ok(signed) = i32::try_from(value.cast_signed()) {
-            dynasm!(self.ops ; .arch x64 ; mov Rq(host), signed);
-        } else {
-            dynasm!(self.ops ; .arch x64 ; mov Rq(host), QWORD value.cast_signed());
-        }
     }
 }

@@ -1,0 +1,97 @@
+//! The ways out of a unit that its code takes.
+
+use super::Emitter;
+use super::cold::Cold;
+use super::operands::Registers;
+use crate::abi::RAX;
+use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use std::mem::offset_of;
+
+impl Emitter<'_> {
+    /// A label that leaves for `target` after the present instruction.
+    pub(crate) fn exit_label(&mut self, target: u64) -> DynamicLabel {
+        let refund = self.behind();
+        if let Some(index) = self.inside(target)
+            && refund == 0
+        {
+            return self.labels[index];
+        }
+        let label = self.ops.new_dynamic_label();
+        self.cold.push(Cold::Exit { label, target, refund, dirty: self.dirty });
+        label
+    }
+
+    /// Leaves for `target` after the present instruction.
+    pub(crate) fn leave(&mut self, target: u64) {
+        let refund = self.behind();
+        self.leave_to(target, refund, self.dirty);
+    }
+
+    /// The block of this loop that begins at `target`.
+    fn inside(&self, target: u64) -> Option<usize> {
+        self.unit.blocks.iter().position(|block| block.va == target).filter(|_| self.unit.loops)
+    }
+
+    pub(super) fn leave_to(&mut self, target: u64, refund: u32, dirty: Registers) {
+        if refund != 0 {
+            dynasm!(self.ops ; .arch x64 ; add r14, BYTE refund as i8);
+        }
+        if let Some(index) = self.inside(target) {
+            // The next block follows by itself; no cold path comes before the last block.
+            if refund != 0 || index != self.block + 1 {
+                let label = self.labels[index];
+                dynasm!(self.ops ; .arch x64 ; jmp =>label);
+            }
+            return;
+        }
+        self.unsettle(dirty);
+        if target >> 12 == self.present().va >> 12 {
+            let slot = self.target.first_slot + self.stubs.len() as u32;
+            let label = self.ops.new_dynamic_label();
+            self.stubs.push((label, target));
+            self.cold.push(Cold::Stub { label, slot });
+            self.jump_through(slot);
+        } else {
+            self.leave_page(target);
+        }
+    }
+
+    /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.
+    fn jump_through(&mut self, slot: u32) {
+        const LENGTH: usize = 6;
+        let next = self.target.address + self.ops.offset().0 + LENGTH;
+        let place = self.target.slots + slot as usize * size_of::<u64>();
+        let distance = place.wrapping_sub(next).cast_signed() as i32;
+        dynasm!(self.ops ; .arch x64 ; .bytes [0xffu8, 0x25] ; .i32 distance);
+    }
+
+    /// Leaves for `target` in another page, if the jump cache has it in its place.
+    fn leave_page(&mut self, target: u64) {
+        let entry = (offset_of!(Space, jumps) + jump_index(target) * size_of::<JumpEntry>()) as i32;
+        self.constant(RAX, target);
+        dynasm!(self.ops
+            ; .arch x64
+            ; cmp rax, [r15 + entry]
+            ; jne extern self.target.trampoline.lookup
+            ; jmp QWORD [r15 + entry + 8]
+        );
+    }
+
+    /// Leaves for the address in `rax`, after the last instruction of the block.
+    pub(crate) fn leave_indirect(&mut self) {
+        let jumps = offset_of!(Space, jumps) as i32;
+        let code = jumps + 8;
+        let mask = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
+        self.unsettle(self.dirty);
+        dynasm!(self.ops
+            ; .arch x64
+            ; mov ecx, eax
+            ; shl ecx, 3
+            ; and ecx, mask
+            ; cmp rax, [r15 + rcx + jumps]
+            ; jne extern self.target.trampoline.lookup
+            ; jmp QWORD [r15 + rcx + code]
+        );
+    }
+}
