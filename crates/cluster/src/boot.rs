@@ -239,7 +239,7 @@ fn plug(node: &mut Node, hardware: &Hardware, devices: Devices) -> Result<(), Bo
 
 mod ready;
 
-pub use ready::to_ready;
+pub use ready::{to_instant, to_ready};
 
 /// How execution begins, once everything stands in memory.
 enum First {

@@ -9,7 +9,7 @@ use crate::address::{self, Destination};
 use crate::time::{Bandwidth, NetworkClock, Ps};
 use fabric::NodeId;
 use machine::clock::TIMEBASE_HZ;
-use machine::dev::virtio::net::{FRAME_BYTES_MIN, Net, Sent};
+use machine::dev::virtio::net::{FRAME_BYTES_MIN, FRAMES_MAX, Net, Sent};
 use std::collections::VecDeque;
 
 /// Picoseconds of a tick of a node's timebase.
@@ -86,6 +86,9 @@ pub(crate) struct Interface {
     nodes: u32,
     timing: Timing,
     clock: NetworkClock,
+    /// Bytes of frames that the card holds until it has moved them into the node's memory; one is held whatever its
+    /// size.
+    buffer_bytes: usize,
     /// When the card has moved the last frame out of the node's memory.
     out_free: Ps,
     /// The cycle from which the wire is free.
@@ -102,11 +105,11 @@ machine::state_fields!(Interface { out_free, wire_free, in_free, arriving, traff
 
 impl Interface {
     pub(crate) fn new(
-        node: NodeId,
-        rail: usize,
+        (node, rail): (NodeId, usize),
         nodes: u32,
         timing: Timing,
         clock: NetworkClock,
+        buffer_bytes: usize,
     ) -> Interface {
         Interface {
             node,
@@ -114,6 +117,7 @@ impl Interface {
             nodes,
             timing,
             clock,
+            buffer_bytes,
             out_free: Ps(0),
             wire_free: 0,
             in_free: Ps(0),
@@ -122,11 +126,22 @@ impl Interface {
         }
     }
 
-    /// Takes a frame off the wire at `at`; calls are in the order of their instants.
+    /// Takes a frame off the wire at `at`, or drops it where the card is full; calls are in the order of their
+    /// instants.
     pub(crate) fn arrive(&mut self, at: Ps, bytes: Vec<u8>) {
+        if !self.has_room(at, bytes.len()) {
+            return self.count_arrival(bytes.len(), false);
+        }
         let due = at.max(self.in_free).after(self.timing.of(bytes.len()));
         self.in_free = due;
         self.arriving.push_back((due, bytes));
+    }
+
+    /// Whether the card, at `at`, can hold a frame of so many bytes beside those that it has not moved by then.
+    fn has_room(&self, at: Ps, bytes: usize) -> bool {
+        let held = self.arriving.iter().rev().take_while(|(due, _)| *due > at).map(|(_, frame)| frame.len());
+        let (frames, held_bytes) = held.fold((0, 0), |(frames, sum), length| (frames + 1, sum + length));
+        frames == 0 || frames < FRAMES_MAX && held_bytes + bytes <= self.buffer_bytes
     }
 
     /// When the next frame is in the guest's memory.
@@ -206,7 +221,26 @@ mod tests {
 
     fn interface() -> Interface {
         let clock = NetworkClock::new(Bandwidth { bits_per_s: 10_000_000_000 }, 1);
-        Interface::new(NodeId(0), 0, 4, Timing::default(), clock)
+        Interface::new((NodeId(0), 0), 4, Timing::default(), clock, 2000)
+    }
+
+    #[test]
+    fn a_full_card_drops_and_counts_what_it_has_not_moved() {
+        let mut interface = interface();
+        // Each takes 750 ns to move: two are on the card, the third finds it full, and later there is room again.
+        for at in [0, 10, 20, 760_000] {
+            interface.arrive(Ps(at), vec![0; 1000]);
+        }
+        assert_eq!((interface.arriving.len(), interface.traffic.dropped_frames), (3, 1));
+        let mut small = Interface { buffer_bytes: 1 << 20, ..self::interface() };
+        (0..1000).for_each(|_| small.arrive(Ps(0), vec![0; 60]));
+        assert_eq!(
+            (small.arriving.len(), small.traffic.dropped_frames),
+            (FRAMES_MAX, 1000 - FRAMES_MAX as u64)
+        );
+        let mut tiny = Interface { buffer_bytes: 10, ..self::interface() };
+        tiny.arrive(Ps(0), vec![0; 60]);
+        assert_eq!(tiny.arriving.len(), 1, "one frame of any size");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! doubles with each refusal. So nothing waits while it holds a channel, and nothing can deadlock.
 
 use crate::config::Config;
+use crate::crossing::Crossing;
 use crate::error::Error;
 use crate::event_core::EventCore;
 use crate::fault::{Fate, Hazard};
@@ -192,6 +193,7 @@ impl CircuitNetwork {
             let tail =
                 data + inject + hop as u64 * pass + u64::from(self.core.config.delays.switch) + flits - 1;
             self.taken_until[*output as usize] = tail;
+            self.core.watch.cross(*output as usize, &circuit.packet, tail + 1 - flits);
             self.core.sent[*output as usize] += flits;
             self.core.counters.hops += flits;
         }
@@ -313,6 +315,14 @@ impl Network for CircuitNetwork {
 
     fn link_flits(&self) -> Vec<u64> {
         self.core.link_flits()
+    }
+
+    fn watch(&mut self, links: &[LinkId]) {
+        self.core.watch(links);
+    }
+
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
+        self.core.watch.collect(into);
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What the simulators that jump from event to event share: time, routes, what is up, and what has been counted.
 
 use crate::config::Config;
+use crate::crossing::Watch;
 use crate::error::Error;
 use crate::events::Events;
 use crate::fault::{Fate, Hazard, Hazards};
@@ -23,6 +24,7 @@ pub(crate) struct EventCore<E> {
     pub(crate) events: Events<E>,
     /// Flits that left by each port.
     pub(crate) sent: Vec<u64>,
+    pub(crate) watch: Watch,
     delivered: Vec<Delivery>,
     dropped: Vec<Packet>,
     pub(crate) counters: Counters,
@@ -47,6 +49,7 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
             now: 0,
             events: Events::new(),
             sent: vec![0; topology.routers() * ports],
+            watch: Watch::default(),
             delivered: Vec::new(),
             dropped: Vec::new(),
             counters: Counters::default(),
@@ -118,6 +121,11 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
 
     pub(crate) fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
         into.append(&mut self.dropped);
+    }
+
+    pub(crate) fn watch(&mut self, links: &[LinkId]) {
+        let ports = self.ports;
+        self.watch.set(&self.topology, links, |router, port| router.index() * ports + port.index());
     }
 
     pub(crate) fn link_flits(&self) -> Vec<u64> {

@@ -8,6 +8,7 @@
 pub mod analysis;
 pub mod circuit;
 pub mod config;
+mod crossing;
 pub mod deadlock;
 pub mod error;
 mod event_core;
@@ -25,6 +26,7 @@ pub mod topology;
 pub mod traffic;
 
 pub use config::{Config, Delays, Level, Switching};
+pub use crossing::Crossing;
 pub use error::Error;
 pub use ids::{Cycle, LinkId, NodeId, Port, RouterId};
 pub use network::{Counters, Delivery, Network, Packet};

@@ -3,6 +3,7 @@
 //! The multicomputer drives it epoch by epoch: inject packets at their instants, advance to the epoch's end,
 //! collect deliveries with their exact instants. Equal calls give equal deliveries.
 
+use crate::crossing::Crossing;
 use crate::error::Error;
 use crate::fault::Hazard;
 use crate::ids::{Cycle, LinkId, NodeId};
@@ -99,6 +100,13 @@ pub trait Network: std::fmt::Debug {
 
     /// Flits that each link has carried: `[2 * link]` from its end `a` to `b`, `[2 * link + 1]` back.
     fn link_flits(&self) -> Vec<u64>;
+
+    /// Looks at these links and no others from now on; what crosses them is collected by
+    /// [`Network::collect_crossings`].
+    fn watch(&mut self, links: &[LinkId]);
+
+    /// Moves what has crossed the watched links since the last call into `into`, each link's in the order of time.
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>);
 
     /// Takes a link down or brings it up, now. Packets that lie across a link that goes down are lost; others
     /// that are under way start again from their sources once routes are found around it.

@@ -4,6 +4,7 @@
 //! length later. The token follows the last flit.
 
 use crate::config::Config;
+use crate::crossing::{Crossing, Watch};
 use crate::error::Error;
 use crate::fault::{Fate, Hazard, Hazards};
 use crate::ids::{Cycle, LinkId, NodeId, small};
@@ -30,6 +31,7 @@ pub struct TokenRing {
     /// Packets on their way, by the instant of their arrival.
     arriving: BTreeMap<(u64, u64), (Delivery, Fate)>,
     sent: Vec<u64>,
+    watch: Watch,
     delivered: Vec<Delivery>,
     dropped: Vec<Packet>,
     counters: Counters,
@@ -57,6 +59,7 @@ impl TokenRing {
             packets: BTreeMap::new(),
             arriving: BTreeMap::new(),
             sent: vec![0; nodes],
+            watch: Watch::default(),
             delivered: Vec::new(),
             dropped: Vec::new(),
             counters: Counters::default(),
@@ -102,6 +105,7 @@ impl TokenRing {
         for hop in 0..hops {
             let link = (node + hop) % self.nodes;
             self.sent[link] += flits;
+            self.watch.cross(link, &packet, at + hop as u64 * self.step);
             self.hazards.cross(link, sequence, &mut fate);
         }
         self.counters.hops += flits * hops as u64;
@@ -191,6 +195,14 @@ impl Network for TokenRing {
 
     fn link_flits(&self) -> Vec<u64> {
         self.sent.iter().flat_map(|sent| [*sent, 0]).collect()
+    }
+
+    fn watch(&mut self, links: &[LinkId]) {
+        self.watch.set_one_way(links);
+    }
+
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
+        self.watch.collect(into);
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {

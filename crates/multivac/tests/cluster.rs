@@ -58,3 +58,17 @@ fn flags_that_fit_no_cluster_are_refused() {
     assert_eq!(run.code, 3, "{run:?}");
     assert!(run.stderr.contains("did you mean `ring`?"), "{run:?}");
 }
+
+#[test]
+fn bare_nodes_are_forked_at_an_instant() {
+    let forked = ["run", "--nodes", "4", "--append", "grid=24 tolerance=200000", "--set", "node.boot=fork"];
+    let words: Vec<&str> = forked.into_iter().chain(["--set", "node.fork_at=500ns"]).collect();
+    let run = multivac(&words);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("n0 | ") && run.stdout.contains("latency "), "{run:?}");
+    let early = multivac(&forked);
+    assert!(early.code == 3 && early.stderr.contains("fork_at"), "{early:?}");
+    let late: Vec<&str> = forked.into_iter().chain(["--set", "node.fork_at=1000s"]).collect();
+    let late = multivac(&late);
+    assert_eq!(late.code, 6, "a node alone waits for the others until its patience is over: {late:?}");
+}

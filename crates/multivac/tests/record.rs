@@ -128,3 +128,18 @@ fn a_full_disk_spoils_the_recording_and_not_the_run() {
     assert!(replayed.json()["tape"].as_str().expect("a line").contains("killed"), "{replayed:?}");
     assert!(multivac(&["run", "--record", "/dev/full/x"]).code == 5);
 }
+
+#[test]
+fn one_of_several_nodes_has_the_console() {
+    let program = file("chosen.elf", echo());
+    let tape = program.with_extension("tape");
+    let words = ["run", "--json", "--elf", word(&program), "--nodes", "3", "--topology", "ring"];
+    let mut words: Vec<&str> = words.into_iter().chain(SLOWLY).chain(["--memory", "16MiB"]).collect();
+    words.extend(["--console", "n1", "--record", word(&tape)]);
+    let run = typed(&words, &["ab", "c", "dq"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains(">abcdq") && run.stderr.matches('>').count() == 1, "{run:?}");
+    assert_eq!(replay(&tape, &["--threads", "1"]).digest(), run.digest());
+    let refused = multivac(&["run", "--console", "n16"]);
+    assert!(refused.code == 2 && refused.stderr.contains("there is no node `n16`"), "{refused:?}");
+}

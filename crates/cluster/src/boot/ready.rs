@@ -1,8 +1,9 @@
-//! A node run by itself until its control agent takes commands: what is frozen and forked.
+//! A node run by itself until its control agent takes commands, or to an instant: what is frozen and forked.
 
 use super::{BootError, Booted};
 use crate::console::Console;
 use crate::control::{Event, Session};
+use crate::time::Ps;
 use machine::dev::virtio::console::CONTROL_PORT;
 use machine::node::{Limits, Node, Pause};
 
@@ -21,6 +22,25 @@ pub fn to_ready(booted: &mut Booted) -> Result<(), BootError> {
         let last_words = String::from_utf8_lossy(&console.last_words()).into_owned();
         BootError::NeverReady { reason, last_words }
     })
+}
+
+/// Runs the node to the virtual instant `at`, or until it sleeps for good. Frames that it sends meanwhile are lost.
+///
+/// Errors: [`BootError::NeverReady`] when it ends before.
+pub fn to_instant(booted: &mut Booted, at: Ps) -> Result<(), BootError> {
+    let node = &mut booted.node;
+    let cycle = node.clock().cycle_of_ps(at.0);
+    let pause = node.run_to(Limits { instructions: u64::MAX, cycle });
+    let mut console = Console::default();
+    console.hear(node, None);
+    node.bus.nets().for_each(|net| while net.take_frame().is_some() {});
+    match pause {
+        Pause::Time | Pause::Asleep => Ok(()),
+        Pause::Halted(_) | Pause::Instructions | Pause::Stopped(_) => Err(BootError::NeverReady {
+            reason: format!("it ended before {} ns of virtual time", at.ns()),
+            last_words: String::from_utf8_lossy(&console.last_words()).into_owned(),
+        }),
+    }
 }
 
 fn run(node: &mut Node, console: &mut Console) -> Result<(), String> {

@@ -5,7 +5,7 @@ use super::outside::{Outside, Tape};
 use super::player::write_input;
 use super::share::lock;
 use crate::job::Stream;
-use crate::run::{Host, Input, Look, Moment, Seen, Watch};
+use crate::run::{Crossed, Host, Input, Look, Moment, Seen, Watch};
 use crate::summary::LinkLoad;
 use crate::time::Ps;
 use fabric::NodeId;
@@ -24,6 +24,10 @@ impl Host for Hook<'_> {
 
     fn job(&mut self, node: NodeId, stream: Stream, bytes: &[u8]) {
         self.host.job(node, stream, bytes);
+    }
+
+    fn crossing(&mut self, crossed: &Crossed<'_>) {
+        self.host.crossing(crossed);
     }
 
     fn frame(&mut self, seen: &Seen<'_>) {

@@ -43,6 +43,8 @@ pub(super) struct Course {
     /// How the command ended, while the guests shut down behind it.
     pub(super) ended: Option<Ended>,
     pub(super) culprit: Option<NodeId>,
+    /// The run is over when this node ends.
+    pub(super) leader: Option<NodeId>,
     /// Runs a single node in our place, looking on.
     pub(super) driver: Option<Box<dyn Driver>>,
     /// Where the run is to be interrupted.
@@ -64,6 +66,7 @@ impl Course {
             survives: false,
             ended: None,
             culprit: None,
+            leader: None,
             driver: None,
             marks: Vec::new(),
             asleep: false,
@@ -299,7 +302,8 @@ impl Course {
                 }
                 Life::Crashed => {}
                 Life::Halted(halt) => {
-                    let ends = fails(halt) && !self.survives || errands::is_under_way(&station);
+                    let leads = self.leader == Some(station.id);
+                    let ends = fails(halt) && !self.survives || errands::is_under_way(&station) || leads;
                     if ends && self.ended.is_none() {
                         self.culprit = Some(station.id);
                         return Some(End::Halted(halt));

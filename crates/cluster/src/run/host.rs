@@ -4,7 +4,7 @@ use crate::control::Ended;
 use crate::job::Stream;
 use crate::summary::{LinkLoad, Standing};
 use crate::time::Ps;
-use fabric::NodeId;
+use fabric::{LinkId, NodeId};
 use machine::node::Halt;
 
 /// Where a run ends at the latest.
@@ -150,6 +150,21 @@ pub struct Seen<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A frame on a link that is watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Crossed<'a> {
+    /// When its first flit is on the link.
+    pub at: Ps,
+    /// The network's number.
+    pub rail: usize,
+    /// The link.
+    pub link: LinkId,
+    /// From the link's first end to its second, or back.
+    pub forward: bool,
+    /// The frame, from its link header on.
+    pub bytes: &'a [u8],
+}
+
 /// How closely the outside looks at the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
@@ -198,6 +213,10 @@ pub trait Host {
     /// Hears of frames as they leave and arrive; each node's in the order of their instants, one node's sent and
     /// received frames and different nodes' in no order but that of epochs.
     fn frame(&mut self, _seen: &Seen<'_>) {}
+
+    /// Hears of frames on the links that [`super::Cluster::watch_links`] names, each link's in the order of their
+    /// instants.
+    fn crossing(&mut self, _crossed: &Crossed<'_>) {}
 
     /// How closely it looks. Looking changes nothing.
     fn watch(&self) -> Watch {

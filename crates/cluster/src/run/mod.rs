@@ -10,7 +10,7 @@ mod errands;
 mod host;
 mod saved;
 
-pub use host::{Bounds, End, Host, Input, Look, Mark, Moment, Recorder, Seen, Watch, Way};
+pub use host::{Bounds, Crossed, End, Host, Input, Look, Mark, Moment, Recorder, Seen, Watch, Way};
 
 use crate::boot::Booted;
 use crate::control::{Command, Identity};
@@ -23,7 +23,7 @@ use crate::station::Station;
 use crate::summary::{NetworkSummary, NodeSummary};
 use crate::time::Ps;
 use course::Course;
-use fabric::NodeId;
+use fabric::{LinkId, NodeId};
 use machine::debug::Driver;
 use machine::node::Node;
 use std::sync::{Mutex, PoisonError};
@@ -76,7 +76,8 @@ impl Cluster {
         let nodes = u32::try_from(members.len()).unwrap_or(u32::MAX);
         let stations = (0..nodes).map(NodeId).zip(members).map(|(id, member)| {
             let mut station = Station::new(id, member.name, member.booted);
-            station.interfaces = interconnect::interfaces(id, nodes, rails, member.timing, clock);
+            let cards: Vec<_> = station.node.bus.nets().map(|net| net.capacity()).collect();
+            station.interfaces = interconnect::interfaces(id, nodes, &cards, member.timing, clock);
             station.crash_at = member.crash_at.unwrap_or(Ps::NEVER);
             Mutex::new(station)
         });
@@ -95,6 +96,11 @@ impl Cluster {
     /// A node that fails no longer ends the run of several: the others go on.
     pub fn survive_failures(&mut self) {
         self.course.survives = true;
+    }
+
+    /// The run is over when this node ends, whatever the others do.
+    pub fn follow(&mut self, node: NodeId) {
+        self.course.leader = Some(node);
     }
 
     /// Gives a node its identity and a command, where there is one: a run with commands ends when they have ended.
@@ -140,6 +146,11 @@ impl Cluster {
                 .map(|text| format!("{}: {text}", station.name))
         };
         self.stations.iter_mut().find_map(found)
+    }
+
+    /// Tells the host of every frame on these links, which changes nothing.
+    pub fn watch_links(&mut self, links: &[LinkId]) {
+        self.course.interconnect.iter_mut().for_each(|interconnect| interconnect.watch(links));
     }
 
     /// How many nodes there are.

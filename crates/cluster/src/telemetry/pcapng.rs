@@ -28,8 +28,8 @@ const PICOSECONDS: u8 = 12;
 pub struct Interface {
     /// What it is called, `n0 eth0` for instance.
     pub name: String,
-    /// Its hardware address.
-    pub mac: [u8; 6],
+    /// Its hardware address; a link has none.
+    pub mac: Option<[u8; 6]>,
 }
 
 /// Which way a frame went, seen from its interface.
@@ -39,6 +39,8 @@ pub enum Direction {
     In,
     /// From the node.
     Out,
+    /// Over a link.
+    Along,
 }
 
 /// A frame as it is recorded.
@@ -84,7 +86,9 @@ impl<W: Write> Capture<W> {
             // No frame is cut short.
             body.extend(0u32.to_le_bytes());
             option(&mut body, INTERFACE_NAME, interface.name.as_bytes());
-            option(&mut body, INTERFACE_MAC, &interface.mac);
+            if let Some(mac) = &interface.mac {
+                option(&mut body, INTERFACE_MAC, mac);
+            }
             option(&mut body, INTERFACE_RESOLUTION, &[PICOSECONDS]);
             option(&mut body, INTERFACE_OFFSET, &start_s.to_le_bytes());
             option(&mut body, OPTION_END, b"");
@@ -111,6 +115,7 @@ impl<W: Write> Capture<W> {
         let flags: u32 = match frame.direction {
             Direction::In => 1,
             Direction::Out => 2,
+            Direction::Along => 0,
         };
         option(&mut body, PACKET_FLAGS, &flags.to_le_bytes());
         if let Some(comment) = frame.comment {
@@ -157,7 +162,7 @@ mod tests {
     const START_S: u64 = 1_767_225_600;
 
     fn capture() -> Vec<u8> {
-        let interface = |name: &str, last| Interface { name: name.into(), mac: [2, 0, 0, 0, 0, last] };
+        let interface = |name: &str, last| Interface { name: name.into(), mac: Some([2, 0, 0, 0, 0, last]) };
         let interfaces = [interface("n0 eth0", 1), interface("n1 eth0", 2)];
         let mut capture = Capture::new(Vec::new(), &interfaces, START_S).expect("written");
         let mut bytes = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];

@@ -1,4 +1,4 @@
-//! What is written down of a run while it goes on: captures of interfaces, and a trace of harts, frames and links.
+//! What is written down of a run while it goes on: captures of interfaces and links, and a trace of harts, frames and links.
 //!
 //! It only listens. Events of a period may come in any order; they are written in that of their instants, once the
 //! period has passed.
@@ -6,19 +6,37 @@
 use super::pcapng::{Capture, Direction, Frame, Interface};
 use super::perfetto::{Flow, Trace, Track};
 use crate::address;
-use crate::run::{Look, Seen, Way};
+use crate::run::{Crossed, Look, Seen, Way};
 use crate::summary::{LinkLoad, Standing};
 use crate::time::Ps;
-use fabric::NodeId;
+use fabric::{LinkId, NodeId};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Captures the frames of some nodes' interfaces.
+/// A link between two routers, with what its ends are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// Which.
+    pub link: LinkId,
+    /// Its ends, in the topology's order.
+    pub ends: [String; 2],
+}
+
+/// Where a frame is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// At a node's interface.
+    Node(NodeId, usize),
+    /// On a link of the network of this number, forward or back.
+    Link(LinkId, bool, usize),
+}
+
+/// Captures the frames of some nodes' interfaces, and those on some links.
 #[derive(Debug)]
 pub struct Captures<W> {
     capture: Capture<W>,
     /// Numbers of the interfaces in the file.
-    interfaces: BTreeMap<(NodeId, usize), u32>,
+    interfaces: BTreeMap<Place, u32>,
     /// Frames that are not written yet, by instant and arrival.
     waiting: BTreeMap<(Ps, u64), Kept>,
     seen: u64,
@@ -27,23 +45,44 @@ pub struct Captures<W> {
 #[derive(Debug)]
 struct Kept {
     interface: u32,
-    way: Way,
+    /// What became of it at a node's interface; `None` on a link.
+    way: Option<Way>,
     bytes: Vec<u8>,
 }
 
 impl<W: Write> Captures<W> {
-    /// Begins a capture of `rails` interfaces of each of these nodes; `start_s` is what their clocks show at the
-    /// beginning.
+    /// Begins a capture of `rails` interfaces of each of these nodes and of these links in each of the `rails`
+    /// networks; `start_s` is what the nodes' clocks show at the beginning.
     ///
     /// Errors: those of `out`.
-    pub fn new(out: W, nodes: &[(NodeId, String)], rails: usize, start_s: u64) -> io::Result<Captures<W>> {
+    pub fn new(
+        out: W,
+        nodes: &[(NodeId, String)],
+        links: &[Wire],
+        rails: usize,
+        start_s: u64,
+    ) -> io::Result<Captures<W>> {
         let mut interfaces = BTreeMap::new();
         let mut described = Vec::new();
+        let mut describe = |place, interface| -> io::Result<()> {
+            interfaces.insert(place, u32::try_from(described.len()).map_err(io::Error::other)?);
+            described.push(interface);
+            Ok(())
+        };
         for (node, name) in nodes {
             for rail in 0..rails {
-                interfaces.insert((*node, rail), u32::try_from(described.len()).map_err(io::Error::other)?);
-                let name = format!("{name} eth{rail}");
-                described.push(Interface { name, mac: address::mac(*node, rail) });
+                let interface =
+                    Interface { name: format!("{name} eth{rail}"), mac: Some(address::mac(*node, rail)) };
+                describe(Place::Node(*node, rail), interface)?;
+            }
+        }
+        for Wire { link, ends: [a, b] } in links {
+            for (rail, (forward, from, to)) in
+                (0..rails).flat_map(|rail| [(rail, (true, a, b)), (rail, (false, b, a))])
+            {
+                let network = if rails > 1 { format!("network {rail}: ") } else { String::new() };
+                let interface = Interface { name: format!("{network}{from} to {to}"), mac: None };
+                describe(Place::Link(*link, forward, rail), interface)?;
             }
         }
         let capture = Capture::new(out, &described, start_s)?;
@@ -52,10 +91,20 @@ impl<W: Write> Captures<W> {
 
     /// Takes a frame, if it is at one of the interfaces.
     pub fn frame(&mut self, seen: &Seen<'_>) {
-        if let Some(interface) = self.interfaces.get(&(seen.node, seen.rail)) {
+        self.keep(Place::Node(seen.node, seen.rail), seen.at, Some(seen.way), seen.bytes);
+    }
+
+    /// Takes a frame, if it is on one of the links.
+    pub fn crossing(&mut self, crossed: &Crossed<'_>) {
+        let place = Place::Link(crossed.link, crossed.forward, crossed.rail);
+        self.keep(place, crossed.at, None, crossed.bytes);
+    }
+
+    fn keep(&mut self, place: Place, at: Ps, way: Option<Way>, bytes: &[u8]) {
+        if let Some(interface) = self.interfaces.get(&place) {
             self.seen += 1;
-            let kept = Kept { interface: *interface, way: seen.way, bytes: seen.bytes.to_vec() };
-            self.waiting.insert((seen.at, self.seen), kept);
+            let kept = Kept { interface: *interface, way, bytes: bytes.to_vec() };
+            self.waiting.insert((at, self.seen), kept);
         }
     }
 
@@ -66,9 +115,10 @@ impl<W: Write> Captures<W> {
         let later = self.waiting.split_off(&(until, 0));
         for ((at, _), kept) in std::mem::replace(&mut self.waiting, later) {
             let (direction, comment) = match kept.way {
-                Way::Sent => (Direction::Out, None),
-                Way::Received => (Direction::In, None),
-                Way::Lost => (Direction::In, Some("lost in the network: it did not arrive")),
+                None => (Direction::Along, None),
+                Some(Way::Sent) => (Direction::Out, None),
+                Some(Way::Received) => (Direction::In, None),
+                Some(Way::Lost) => (Direction::In, Some("lost in the network: it did not arrive")),
             };
             let Kept { interface, bytes, .. } = &kept;
             let frame = Frame { interface: *interface, at_ps: at.0, direction, bytes, comment };

@@ -17,6 +17,7 @@ mod tests;
 mod wheel;
 
 use crate::config::{Config, Switching};
+use crate::crossing::{Crossing, Watch};
 use crate::error::Error;
 use crate::events::Events;
 use crate::fault::{Hazard, Hazards};
@@ -57,6 +58,8 @@ struct Spans {
     inject: u64,
     /// Cycles that a head waits before it may ask for an output channel.
     decide: u64,
+    /// From winning the switch to being on the link.
+    switched: u64,
 }
 
 /// A network simulated by the flit.
@@ -94,6 +97,7 @@ pub struct FlitNetwork {
     node_down: Vec<bool>,
     link_up: Vec<bool>,
     hazards: Hazards,
+    watch: Watch,
 }
 
 impl FlitNetwork {
@@ -114,6 +118,7 @@ impl FlitNetwork {
             eject_credit: link + 1 + u64::from(delays.credit),
             inject: link + 1,
             decide: u64::from(delays.route) + u64::from(delays.vc_alloc) - 1,
+            switched: late + u64::from(delays.switch) + 1,
         };
         let ahead = spans.flight.max(spans.credit).max(spans.eject_credit).max(spans.decide) + 1;
         let state = State::new(topology, config)?;
@@ -123,6 +128,7 @@ impl FlitNetwork {
             node_down: vec![false; topology.nodes()],
             link_up: vec![true; topology.links().len()],
             hazards: Hazards::new(config.seed),
+            watch: Watch::default(),
             topology: topology.clone(),
             original: routes.clone(),
             routes,
@@ -228,6 +234,17 @@ impl Network for FlitNetwork {
             self.state.port[self.state.place(router.index(), port.index()) >> self.state.vc_bits].sent
         };
         self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+    }
+
+    fn watch(&mut self, links: &[LinkId]) {
+        let state = &self.state;
+        let output =
+            |router: RouterId, port: Port| state.link_index(state.place(router.index(), port.index()));
+        self.watch.set(&self.topology, links, output);
+    }
+
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
+        self.watch.collect(into);
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {

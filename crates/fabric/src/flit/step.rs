@@ -198,6 +198,9 @@ impl FlitNetwork {
             state.input[place].fresh = false;
             let flying = self.packets.get_mut(state.front(place));
             flying.routers += 1;
+            if down & NODE == 0 {
+                self.watch.cross(state.link_index(out), &flying.packet, now + self.spans.switched);
+            }
             if !self.hazards.none() && down & NODE == 0 {
                 self.hazards.cross(state.link_index(out), flying.sequence, &mut flying.fate);
             }

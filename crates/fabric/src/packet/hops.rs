@@ -121,6 +121,7 @@ impl PacketNetwork {
         self.core.last_move = self.core.last_move.max(begin);
         let delays = &self.core.config.delays;
         let head = begin + u64::from(delays.switch);
+        self.core.watch.cross(out, &flying.packet, head);
         let end = self.ends[out];
         flying.at = end.router;
         if end.router == HOME {

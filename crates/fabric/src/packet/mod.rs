@@ -5,6 +5,7 @@
 //! takes by the flit; one event a hop makes this level fast. What it leaves out is in [`OMITTED`].
 
 use crate::config::Config;
+use crate::crossing::Crossing;
 use crate::error::Error;
 use crate::event_core::EventCore;
 use crate::fault::{Fate, Hazard};
@@ -190,6 +191,14 @@ impl Network for PacketNetwork {
 
     fn link_flits(&self) -> Vec<u64> {
         self.core.link_flits()
+    }
+
+    fn watch(&mut self, links: &[LinkId]) {
+        self.core.watch(links);
+    }
+
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
+        self.core.watch.collect(into);
     }
 
     fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {

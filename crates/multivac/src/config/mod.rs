@@ -19,7 +19,7 @@ pub(crate) use differ::difference;
 pub(crate) use fault::{Effect, Fault, What, changes as fault_changes, words as fault_words};
 pub(crate) use network::Network;
 pub(crate) use nodes::{Group, Interfaces, memory_problem};
-pub(crate) use output::Output;
+pub(crate) use output::{Captured, Output};
 pub(crate) use print::{canonical, flags, shell_word};
 pub(crate) use reference::markdown as reference;
 pub(crate) use sections::{code_cache, memory};
@@ -71,6 +71,8 @@ pub(crate) struct Node {
     pub(crate) boot: Boot,
     /// One node of the group boots, and all go on as copies of it.
     pub(crate) fork: bool,
+    /// The instant at which it is copied; without it, once its agent takes commands.
+    pub(crate) fork_at_ps: Option<u64>,
     /// Block devices, in order.
     pub(crate) disks: Vec<Disk>,
     /// Folders of the host's that the guest sees, in order.
@@ -211,6 +213,8 @@ pub(crate) struct Run {
     pub(crate) on: On,
     /// A node that fails does not end the run of several.
     pub(crate) survives: bool,
+    /// The node whose console is that of the run; a node by itself has it anyhow.
+    pub(crate) console: Option<String>,
     /// The command to run in the guest; empty for a console.
     pub(crate) command: Vec<String>,
     /// Virtual time after which the run ends.
@@ -272,6 +276,7 @@ impl Default for Node {
             rtc_s: RTC_S,
             boot: Boot::Demo,
             fork: false,
+            fork_at_ps: None,
             disks: Vec::new(),
             shares: Vec::new(),
             interfaces: Interfaces::default(),
@@ -290,6 +295,7 @@ impl Default for Config {
             run: Run {
                 on: On::Node("n0".to_owned()),
                 survives: false,
+                console: None,
                 command: Vec::new(),
                 max_time_ns: None,
                 max_instructions: None,
@@ -330,7 +336,8 @@ impl Config {
         let mut config = self.clone();
         config.name.clear();
         config.output = Output::default();
-        config.run = Run { on: config.run.on, command: config.run.command, ..Config::default().run };
+        let Run { on, console, command, .. } = config.run;
+        config.run = Run { on, console, command, ..Config::default().run };
         config.each_node(|node| {
             node.disks.iter_mut().for_each(|disk| disk.file = PathBuf::new());
             node.shares.iter_mut().for_each(|share| share.host = PathBuf::new());

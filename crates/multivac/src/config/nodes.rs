@@ -6,6 +6,12 @@ use crate::diag::did_you_mean;
 use cluster::address::{NODES_MAX, RAILS_MAX};
 use std::collections::BTreeSet;
 
+/// What a forked node is reckoned to copy of the memory that it shares.
+const FORK_BYTES: u64 = 20 << 20;
+
+/// The words of `boot`.
+pub(super) const FORK: [(&str, bool); 2] = [("each", false), ("fork", true)];
+
 /// Nodes that are alike.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Group {
@@ -115,9 +121,18 @@ impl Config {
         })
     }
 
-    /// The memory of all nodes together.
+    /// The place of the node that has the run's console, where one of several has it.
+    pub(crate) fn console_place(&self) -> Option<u32> {
+        self.place_of(self.run.console.as_deref()?).ok().filter(|_| self.node_count() > 1)
+    }
+
+    /// The memory that all nodes together are likely to need: forked ones share what they do not change.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let of = |group: &Group| group.node.memory_bytes.saturating_mul(u64::from(group.count()));
+        let of = |group: &Group| {
+            let (memory, more) = (group.node.memory_bytes, u64::from(group.count() - 1));
+            let each = if group.node.fork { memory.min(FORK_BYTES) } else { memory };
+            memory.saturating_add(each.saturating_mul(more))
+        };
         self.groups.iter().map(of).fold(0, u64::saturating_add)
     }
 }
@@ -158,6 +173,28 @@ pub(super) fn check_names(config: &Config, places: &[Found<'_>]) {
             place.problem(format!("two nodes are called `{name}`"), "give this group another `name`");
         }
         first += group.count();
+    }
+}
+
+/// Reads whether the nodes of a group are copies of the first, and from when on.
+pub(super) fn fork(node: &mut Node, reader: &Reader<'_>) {
+    if let Some(fork) = reader.get("boot").and_then(|found| found.word(&FORK)) {
+        node.fork = fork;
+    }
+    let Some(found) = reader.get("fork_at") else { return };
+    if !node.fork {
+        found.problem("`fork_at` is for nodes that are forked", "add `boot = \"fork\"`");
+    }
+    node.fork_at_ps = found.quantity(units::picoseconds).or(node.fork_at_ps);
+}
+
+/// Reads which of several nodes has the run's console.
+pub(super) fn console(config: &mut Config, reader: &Reader<'_>) {
+    let Some(found) = reader.get("console") else { return };
+    let Some(name) = found.string() else { return };
+    match config.place_of(name) {
+        Ok(_) => config.run.console = Some(name.to_owned()),
+        Err(help) => found.problem(format!("there is no node `{name}`"), help),
     }
 }
 

@@ -3,13 +3,16 @@
 use super::read::{Found, Reader};
 use super::sections::Source;
 use super::{Config, print};
+use crate::exit::{Exit, Failure};
+use cluster::telemetry::scribe::Wire;
+use fabric::{NodeId, RouterId};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// What a run leaves behind; it changes nothing of the run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Output {
-    /// Nodes whose frames are captured; all of them where there is a file and nobody is named.
+    /// Nodes and links (`n0:n1`) whose frames are captured; all nodes where there is a file and nothing is named.
     pub(crate) pcap: Vec<String>,
     /// Where the capture goes.
     pub(crate) pcap_file: Option<PathBuf>,
@@ -17,17 +20,67 @@ pub(crate) struct Output {
     pub(crate) trace: Option<PathBuf>,
 }
 
+/// What is captured.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Captured {
+    /// Where it goes.
+    pub(crate) file: PathBuf,
+    /// Nodes, of which all interfaces are.
+    pub(crate) nodes: Vec<(NodeId, String)>,
+    /// Links.
+    pub(crate) links: Vec<Wire>,
+}
+
 impl Config {
-    /// The file of the capture and the places of the nodes in it; `None` where nothing is captured.
-    pub(crate) fn captured(&self) -> Option<(PathBuf, Vec<u32>)> {
+    /// What is captured; `None` where nothing is.
+    ///
+    /// Errors: a name that there is not.
+    pub(crate) fn captured(&self) -> Result<Option<Captured>, Failure> {
         let output = &self.output;
         if output.pcap.is_empty() && output.pcap_file.is_none() {
-            return None;
+            return Ok(None);
         }
         let file = output.pcap_file.clone().unwrap_or_else(|| PathBuf::from(format!("{}.pcapng", self.name)));
-        let named = output.pcap.iter().filter_map(|name| self.place_of(name).ok()).collect();
-        Some((file, if output.pcap.is_empty() { (0..self.node_count()).collect() } else { named }))
+        let mut captured = Captured { file, nodes: Vec::new(), links: Vec::new() };
+        if output.pcap.is_empty() {
+            captured.nodes = (0..).map(NodeId).zip(self.names()).collect();
+        }
+        for name in &output.pcap {
+            let refused = |(cause, help): (String, String)| Failure::new(Exit::Config, cause, help);
+            match name.split_once(':') {
+                Some(ends) => captured.links.push(wire(self, ends).map_err(refused)?),
+                None => captured.nodes.push((node(self, name).map_err(refused)?, name.clone())),
+            }
+        }
+        Ok(Some(captured))
     }
+}
+
+/// The node called `name`; else what is wrong and what to do about it.
+fn node(config: &Config, name: &str) -> Result<NodeId, (String, String)> {
+    config.place_of(name).map(NodeId).map_err(|help| (format!("there is no node `{name}`"), help))
+}
+
+/// The link between the routers of two nodes, or between two routers, `r0` for instance; else as [`node`].
+fn wire(config: &Config, (a, b): (&str, &str)) -> Result<Wire, (String, String)> {
+    let topology = config.wiring().map_err(|failure| (failure.text, String::new()))?.topology;
+    let router = |name: &str| {
+        let number = name.strip_prefix('r').and_then(|number| number.parse().ok());
+        match (node(config, name), number) {
+            (Ok(node), _) => Ok(topology.attachment(node).0),
+            (Err(_), Some(number)) if (number as usize) < topology.routers() => Ok(RouterId(number)),
+            (Err(problem), _) => Err(problem),
+        }
+    };
+    let (from, to) = (router(a)?, router(b)?);
+    let found = topology.neighbours(from).find(|(_, other, _)| *other == to);
+    let Some((_, _, link)) = found else {
+        let cause = format!("no link of the {} joins `{a}` and `{b}`", topology.name());
+        return Err((cause, "`multivac topology` draws it".to_owned()));
+    };
+    let first = topology.links()[link.index()].a.0;
+    let ends = if first == from { [a, b] } else { [b, a] };
+    Ok(Wire { link, ends: ends.map(str::to_owned) })
 }
 
 /// Reads the section.
@@ -42,8 +95,12 @@ pub(super) fn output(config: &mut Config, reader: &Reader<'_>, source: &Source<'
 }
 
 fn check(config: &Config, found: &Found<'_>, name: &str) {
-    if let Err(help) = config.place_of(name) {
-        found.problem(format!("there is no node `{name}`"), help);
+    let problem = match name.split_once(':') {
+        Some(ends) => wire(config, ends).err(),
+        None => node(config, name).err(),
+    };
+    if let Some((cause, help)) = problem {
+        found.problem(cause, help);
     }
 }
 

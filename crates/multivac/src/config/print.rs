@@ -1,6 +1,7 @@
 //! The canonical form of a configuration: every value written out, in one order. It can be read back.
 
-use super::sections::{ENGINE, ENTRY, FORK, MMU, ON_FAILURE, TIMING};
+use super::nodes::FORK;
+use super::sections::{ENGINE, ENTRY, MMU, ON_FAILURE, TIMING};
 use super::{Boot, Config, Disk, DiskMode, Node, On, SCHEMA, Share, Tape, fault, network, output, units};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,6 +37,9 @@ pub(crate) fn canonical(config: &Config) -> String {
     line(format!("\n[run]\non = {}", quoted(on)));
     let command: Vec<String> = config.run.command.iter().map(|word| quoted(word)).collect();
     line(format!("command = [{}]", command.join(", ")));
+    if let Some(name) = &config.run.console {
+        line(format!("console = {}", quoted(name)));
+    }
     if let Some(ns) = config.run.max_time_ns {
         line(format!("max_time = {}", quoted(&units::write_ns(ns))));
     }
@@ -67,6 +71,9 @@ fn node(node: &Node, several: bool, line: &mut impl FnMut(String)) {
     line(format!("rtc = {}", node.rtc_s));
     if node.fork {
         line(format!("boot = {}", quoted(word(&FORK, true))));
+    }
+    if let Some(at) = node.fork_at_ps {
+        line(format!("fork_at = {}", quoted(&units::write_ps(at))));
     }
     if !node.disks.is_empty() {
         let disks: Vec<String> = node.disks.iter().map(|disk| quoted(&disk_text(disk))).collect();

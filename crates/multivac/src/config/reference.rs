@@ -89,6 +89,12 @@ const SECTIONS: &[Section] = &[
             ),
             key("rtc", "seconds since 1970", "", "the date at which the node's clock starts"),
             key("boot", "`each`, `fork`", "", "how nodes come up: each by itself, or as copies of the first"),
+            key(
+                "fork_at",
+                TIME,
+                "",
+                "when the first is copied, with `boot = \"fork\"`; without it, once its agent takes commands",
+            ),
             key("image", "string", "--image", "an image made by `multivac image build`"),
             key("kernel", FILE, "--kernel", "a Linux Image, an ELF or a bare binary, in supervisor mode"),
             key("initrd", FILE, "--initrd", "the kernel's initial RAM disk"),
@@ -184,6 +190,12 @@ const SECTIONS: &[Section] = &[
                 "",
                 "whether a node that fails ends the run of several; a crash that the file asks for never does",
             ),
+            key(
+                "console",
+                "name of a node",
+                "--console",
+                "which of several nodes has the terminal, or standard input; the run ends when it does",
+            ),
             key("command", "list of strings", "-- COMMAND...", "a command to run in an image's guest"),
             key("max_time", TIME, "--max-time", "the run ends after this, with exit code 124"),
             key(
@@ -215,7 +227,7 @@ const SECTIONS: &[Section] = &[
         keys: &[
             key(
                 "pcap",
-                "list of nodes",
+                "list of nodes and links (`n0:n1`)",
                 "",
                 "whose frames are captured, in the pcapng format that Wireshark reads",
             ),

@@ -152,9 +152,7 @@ fn cluster(config: &mut Config, reader: &Reader<'_>) {
 }
 
 fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source<'_>) {
-    if let Some(fork) = reader.get("boot").and_then(|found| found.word(&FORK)) {
-        node.fork = fork;
-    }
+    nodes::fork(node, reader);
     if let Some(harts) =
         reader.get("harts").and_then(|found| found.integer(1..=machine::board::HARTS_MAX as u64))
     {
@@ -311,6 +309,7 @@ fn run(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     {
         *node = if first.count() == 1 { name.clone() } else { format!("{name}0") };
     }
+    nodes::console(config, reader);
     if let Some(survives) = reader.get("on_failure").and_then(|found| found.word(&ON_FAILURE)) {
         config.run.survives = survives;
     }
@@ -364,8 +363,6 @@ enum Program {
 const PROGRAM: [(&str, Program); 2] = [("demo", Program::Demo), ("jacobi", Program::Jacobi)];
 /// The words of `on_failure`: whether the others go on.
 pub(super) const ON_FAILURE: [(&str, bool); 2] = [("end", false), ("go-on", true)];
-/// The words of `boot`.
-pub(super) const FORK: [(&str, bool); 2] = [("each", false), ("fork", true)];
 /// The words of `mmu`.
 pub(super) const MMU: [(&str, Mmu); 2] = [("hardware", Mmu::Hardware), ("software", Mmu::Software)];
 /// The words of `timing`.

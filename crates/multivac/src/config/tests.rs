@@ -1,6 +1,7 @@
 //! What is read, what is refused, and with which words.
 
 use super::*;
+use fabric::NodeId;
 
 const GOOD: &str = r#"schema = 1
 [cluster]
@@ -87,12 +88,49 @@ fn every_problem_is_reported_at_once() {
 fn a_capture_is_of_nodes_that_there_are() {
     let text = "schema = 1\n[[node]]\ncount = 3\n[output]\npcap = [\"n0\", \"n2\"]\ntrace = \"t\"\n";
     let config = Config::parse(Path::new("dir/x.toml"), text).expect(text);
-    assert_eq!(config.captured(), Some((PathBuf::from("x.pcapng"), vec![0, 2])));
+    let captured = config.captured().unwrap().unwrap();
+    assert_eq!(captured.file, PathBuf::from("x.pcapng"));
+    assert_eq!(captured.nodes, [(NodeId(0), "n0".to_owned()), (NodeId(2), "n2".to_owned())]);
     assert_eq!(config.output.trace, Some(PathBuf::from("dir/t")));
     assert!(canonical(&config).contains("pcap = [\"n0\", \"n2\"]"));
     assert!(!canonical(&config.for_digest()).contains("[output]"));
     let found = refused("schema = 1\n[[node]]\ncount = 3\n[output]\npcap = [\"n3\"]\n");
     assert!(found.contains("there is no node `n3`"), "{found}");
+}
+
+#[test]
+fn a_capture_may_be_of_links() {
+    let text = |pcap: &str| {
+        format!(
+            "schema = 1\n[[node]]\ncount = 4\n[network]\ntopology = \"ring\"\n[output]\npcap = [{pcap}]\n"
+        )
+    };
+    let good = text("\"n3:n0\", \"r1:r2\", \"n1\"");
+    let captured = parse(&good).unwrap().captured().unwrap().unwrap();
+    let ends: Vec<[&str; 2]> =
+        captured.links.iter().map(|wire| wire.ends.each_ref().map(String::as_str)).collect();
+    assert!(ends.len() == 2 && ends.contains(&["r1", "r2"]), "{ends:?}");
+    assert_eq!(captured.nodes.len(), 1);
+    let found = refused(&text("\"n0:n2\""));
+    assert!(found.contains("no link of the ring:4 joins `n0` and `n2`"), "{found}");
+    let found = refused(&text("\"n0:n9\""));
+    assert!(found.contains("there is no node `n9`"), "{found}");
+}
+
+#[test]
+fn forks_and_consoles_are_of_nodes_that_there_are() {
+    let text = "schema = 1\n[[node]]\ncount = 4\nboot = \"fork\"\nfork_at = \"2ms\"\nprogram = \"jacobi\"\n\
+                memory = \"16MiB\"\n[run]\nconsole = \"n2\"\n";
+    let config = parse(text).unwrap();
+    assert_eq!((config.first().fork_at_ps, config.console_place()), (Some(2_000_000_000), Some(2)));
+    assert_eq!(config.memory_bytes(), 4 * (16 << 20), "no more than each has");
+    let found = refused("schema = 1\n[[node]]\nfork_at = \"2ms\"\n");
+    assert!(found.contains("`fork_at` is for nodes that are forked"), "{found}");
+    let found = refused("schema = 1\n[[node]]\ncount = 2\n[run]\nconsole = \"n2\"\n");
+    assert!(found.contains("there is no node `n2`"), "{found}");
+    // Forked nodes share their memory: 256 of 512 MiB are not 128 GiB.
+    let many = parse("schema = 1\n[[node]]\ncount = 256\nboot = \"fork\"\nimage = \"x\"\n").unwrap();
+    assert_eq!(many.memory_bytes(), (512 << 20) + 255 * (20 << 20));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::config::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel
 use crate::exit::{Exit, Failure};
 use cluster::boot::{self, Attachment, BootError, Booted, Devices, Hardware, Payload, Start};
 use cluster::disk;
+use cluster::time::Ps;
 use fabric::NodeId;
 use fabric::rng::mix;
 use image::BootOptions;
@@ -30,8 +31,16 @@ pub(super) struct Boots<'a> {
     engine: EngineKind,
     surroundings: &'a Surroundings,
     files: Files,
-    /// Frozen nodes by their groups, with what kind of program they run and what the user should know.
-    templates: BTreeMap<usize, (Template, &'static str, Option<String>)>,
+    /// Frozen nodes by their groups.
+    templates: BTreeMap<usize, Frozen>,
+}
+
+/// A frozen node, what is known of its program, and what the user should know.
+struct Frozen {
+    template: Template,
+    symbols: Symbols,
+    kind: &'static str,
+    note: Option<String>,
 }
 
 impl<'a> Boots<'a> {
@@ -57,9 +66,9 @@ impl<'a> Boots<'a> {
 
     /// Forks the node at `place` from the first of its group, which boots here.
     fn fork(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
-        if !matches!(node.boot, Boot::Image { .. }) {
-            let cause = "`boot = \"fork\"` is for images, whose agent says when a node is ready to be forked";
-            return Err(Failure::new(Exit::Config, cause, "name an image, or leave `boot` out"));
+        if node.fork_at_ps.is_none() && !matches!(node.boot, Boot::Image { .. }) {
+            let cause = "nobody says when the node is to be forked: an image's agent would";
+            return Err(Failure::new(Exit::Config, cause, "say when: `fork_at = \"2ms\"`"));
         }
         if node.disks.iter().any(|disk| disk.mode == DiskMode::Writable) {
             let cause = "forked nodes cannot all write to one disk";
@@ -73,15 +82,23 @@ impl<'a> Boots<'a> {
         if !self.templates.contains_key(&group) {
             let mut booted = self.load(place, node)?;
             let refused = |error: BootError| refuse(&error, Path::new(""));
-            boot::to_ready(&mut booted).map_err(refused)?;
-            let template = booted.node.freeze().map_err(|error| refused(BootError::Fork(error)))?;
-            self.templates.insert(group, (template, booted.kind, booted.note));
+            match node.fork_at_ps {
+                Some(at) => boot::to_instant(&mut booted, Ps(at)),
+                None => boot::to_ready(&mut booted),
+            }
+            .map_err(refused)?;
+            let Booted { node, symbols, kind, note } = booted;
+            let template = node.freeze().map_err(|error| refused(BootError::Fork(error)))?;
+            self.templates.insert(group, Frozen { template, symbols, kind, note });
         }
         let (hardware, devices) = (self.hardware(place, node), self.devices(place, node)?);
-        let (template, kind, note) = &self.templates[&group];
+        let Frozen { template, symbols, kind, note } = &self.templates[&group];
         let forked = boot::fork(template, &hardware, devices);
-        let node = forked.map_err(|error| refuse(&error, Path::new("")))?;
-        Ok(Booted { node, symbols: Symbols::default(), kind, note: note.clone() })
+        let mut node = forked.map_err(|error| refuse(&error, Path::new("")))?;
+        if let Some(tohost) = symbols.tohost {
+            node.watch_tohost(tohost);
+        }
+        Ok(Booted { node, symbols: *symbols, kind, note: note.clone() })
     }
 
     fn load(&mut self, place: NodeId, node: &Node) -> Result<Booted, Failure> {
@@ -189,9 +206,18 @@ impl<'a> Boots<'a> {
             connected: several,
             capacity: if several { capacity } else { Capacity::default() },
         };
-        let size = terminal::size().filter(|_| !several);
+        let has_console = !several || self.config.console_place() == Some(place.0);
+        let size = terminal::size().filter(|_| has_console);
         let console_size = self.surroundings.outside.console_size(number(place), size);
         Ok(Devices { disks, shares, console_size, network })
+    }
+
+    /// Whether somebody may type to the node, or, where it is frozen, to one of its copies.
+    fn has_shell(&self, place: NodeId, node: &Node) -> bool {
+        let Some(chosen) = self.config.console_place() else { return self.config.node_count() == 1 };
+        let members = self.config.members();
+        let of_group = |(_, member): &(String, &Node)| std::ptr::eq(*member, node);
+        chosen == place.0 || node.fork && members.get(chosen as usize).is_some_and(of_group)
     }
 
     /// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.
@@ -210,7 +236,7 @@ impl<'a> Boots<'a> {
         let initrd = self.files.within("initramfs", &bundle.initramfs(), node.memory_bytes)?;
         let command = !self.config.run.command.is_empty();
         let options = BootOptions {
-            shell: !command && self.config.node_count() == 1,
+            shell: !command && self.has_shell(place, node),
             quiet: command,
             append: append.to_owned(),
             ..BootOptions::default()

@@ -13,7 +13,7 @@ use cluster::control::{Command, Identity, Neighbor};
 use cluster::interface::Timing;
 use cluster::run::{Bounds, Cluster, Member};
 use cluster::time::{Bandwidth, Ps};
-use fabric::NodeId;
+use fabric::{LinkId, NodeId};
 
 /// A cluster about to run.
 pub(super) struct Built {
@@ -66,11 +66,18 @@ pub(super) fn build(
     if config.run.survives {
         cluster.survive_failures();
     }
+    if let Some(captured) = config.captured()? {
+        let links: Vec<LinkId> = captured.links.iter().map(|wire| wire.link).collect();
+        cluster.watch_links(&links);
+    }
+    if let Some(place) = config.console_place() {
+        cluster.follow(NodeId(place));
+    }
     let neighbors: Vec<Neighbor> = places().zip(&members).map(neighbor).collect();
     for (place, (name, node)) in places().zip(&members) {
         if matches!(node.boot, Boot::Image { .. }) {
             cluster.hold_input(place);
-            let fork = node.fork && plan.restore.is_none();
+            let fork = node.fork && node.fork_at_ps.is_none() && plan.restore.is_none();
             errand(config, &mut cluster, (place, name, fork), &neighbors);
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Console {
     for_command: bool,
     /// The nodes' names, where there are several: each line says whose it is.
     names: Vec<String>,
+    /// The node that has the console, where it is one of several: the others' are not shown.
+    chosen: Option<NodeId>,
     /// Lines that have not ended, by node and by where they go.
     lines: BTreeMap<(NodeId, Sink), Vec<u8>>,
     /// The command runs on several nodes and a person looks: its lines say whose they are.
@@ -79,7 +81,8 @@ enum To {
 /// A console that does not listen only shows.
 pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<Console, Failure> {
     let command = !config.run.command.is_empty();
-    let several = config.node_count() > 1;
+    let chosen = config.console_place().map(NodeId);
+    let several = config.node_count() > 1 && chosen.is_none();
     let listens = listens && !several && !matches!(config.first().boot, Boot::Demo);
     let typed = stdin().is_terminal();
     let terminal = listens && !command && !manner.json && typed && stdout().is_terminal();
@@ -98,6 +101,7 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
         job_to_stderr: manner.json,
         for_command: command,
         names: if several { config.names() } else { Vec::new() },
+        chosen,
         lines: BTreeMap::new(),
         job_is_named: several && config.run.on == On::All && stdout().is_terminal(),
         input_is_fresh: true,
@@ -301,6 +305,7 @@ impl Host for Console {
     fn console(&mut self, node: NodeId, bytes: &[u8]) {
         match self.to {
             To::Nowhere => {}
+            _ if self.chosen.is_some_and(|chosen| chosen != node) => {}
             _ if !self.names.is_empty() => self.gather(node, Sink::Console, bytes),
             to => {
                 self.at_line_start = bytes.ends_with(b"\n");
@@ -319,7 +324,7 @@ impl Host for Console {
     }
 
     fn input(&mut self, moment: Moment) -> Input {
-        let mut input = Input::default();
+        let mut input = Input { node: self.chosen.unwrap_or_default(), ..Input::default() };
         if self.for_command {
             if moment.job_listens {
                 self.job_input(moment, &mut input);

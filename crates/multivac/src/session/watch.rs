@@ -1,10 +1,10 @@
 //! Who watches a run: files that are written while it goes on, and a table on the terminal. The console stands behind.
 
 use super::terminal;
-use crate::config::{Config, fault_words};
+use crate::config::{Captured, Config, fault_words};
 use crate::exit::{Exit, Failure};
 use cluster::job::Stream;
-use cluster::run::{Host, Input, Look, Moment, Seen, Watch};
+use cluster::run::{Crossed, Host, Input, Look, Moment, Seen, Watch};
 use cluster::summary::LinkLoad;
 use cluster::telemetry::live::Live;
 use cluster::telemetry::scribe::{Captures, Tracing};
@@ -50,15 +50,10 @@ impl<'a> Watched<'a> {
     /// Errors: a file that cannot be written.
     pub(super) fn new(host: &'a mut dyn Host, config: &Config, live: bool) -> Result<Watched<'a>, Failure> {
         let members = config.members();
-        let captures = config.captured().map(|(path, places)| {
-            let names = places.iter().filter_map(|place| {
-                let (name, _) = members.get(usize::try_from(*place).ok()?)?;
-                Some((NodeId(*place), name.clone()))
-            });
+        let captures = config.captured()?.map(|Captured { file: path, nodes, links }| {
             let rails = config.groups.iter().map(|group| group.node.interfaces.count).max().unwrap_or(1);
-            let nodes: Vec<(NodeId, String)> = names.collect();
-            let opened =
-                create(&path).and_then(|file| Captures::new(file, &nodes, rails, config.first().rtc_s));
+            let begin = |file| Captures::new(file, &nodes, &links, rails, config.first().rtc_s);
+            let opened = create(&path).and_then(begin);
             opened.map_err(|error| refusal(&path, &error)).map(|captures| (path, captures))
         });
         let trace = config.output.trace.clone().map(|path| {
@@ -178,6 +173,13 @@ impl Host for Watched<'_> {
             captures.frame(seen);
         }
         self.trace(|trace| trace.frame(seen));
+    }
+
+    fn crossing(&mut self, crossed: &Crossed<'_>) {
+        self.host.crossing(crossed);
+        if let Some((_, captures)) = &mut self.captures {
+            captures.crossing(crossed);
+        }
     }
 
     fn watch(&self) -> Watch {

@@ -159,6 +159,9 @@ struct ClusterFlags {
     /// How many nodes; with several groups of them in a file, change the file.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..65_535))]
     nodes: Option<u32>,
+    /// Which of several nodes has the terminal, or standard input; the run ends when it does.
+    #[arg(long, value_name = "NODE")]
+    console: Option<String>,
     /// What joins the nodes, as in `hypercube` or `torus:4x4`; see `multivac topology`.
     #[arg(long, value_name = "SPEC")]
     topology: Option<String>,
@@ -271,6 +274,12 @@ impl ClusterFlags {
         }
         if let Some(topology) = self.topology {
             config.network.topology = topology;
+        }
+        if let Some(name) = self.console {
+            config.place_of(&name).map_err(|help| {
+                Failure::new(Exit::Usage, format!("--console: there is no node `{name}`"), help)
+            })?;
+            config.run.console = Some(name);
         }
         Ok(())
     }

@@ -137,6 +137,11 @@ impl Net {
         Net { capacity, ..self }
     }
 
+    /// What it can hold and carry.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
     /// Its address.
     pub fn mac(&self) -> [u8; 6] {
         self.mac
