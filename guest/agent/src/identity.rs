@@ -12,6 +12,10 @@ const SIOCSIFADDR: usize = 0x8916;
 const SIOCSIFNETMASK: usize = 0x891c;
 const SIOCSIFHWADDR: usize = 0x8924;
 const IFF_UP: u8 = 1;
+const IFF_RUNNING: u8 = 0x40;
+/// How long the kernel is given to notice that a link is up.
+const LINK_TRIES: usize = 200;
+const LINK_TRY_MS: i64 = 10;
 const ARPHRD_ETHER: u8 = 1;
 const AF_INET: u8 = 2;
 /// A node has at most so many interfaces, `eth0` first.
@@ -173,6 +177,7 @@ fn network(mac: &[u8], address: &[u8], prefix: u8) -> Result<(), Errno> {
     }
     let socket = sys::inet_socket()?;
     let mut result = Ok(());
+    let mut present = 0;
     for (number, name) in INTERFACES.into_iter().enumerate() {
         let (mut mac, mut address): ([u8; 6], [u8; 4]) =
             (mac.try_into().unwrap_or_default(), address.try_into().unwrap_or_default());
@@ -183,9 +188,25 @@ fn network(mac: &[u8], address: &[u8], prefix: u8) -> Result<(), Errno> {
             Err(sys::ENODEV) if number > 0 => break,
             other => result = result.and(other),
         }
+        present = number + 1;
     }
+    INTERFACES[..present].iter().for_each(|name| await_link(socket, name));
     sys::close(socket);
     result
+}
+
+/// Waits until the interface counts as running, as it does a while after it was raised: some programs pass over one that
+/// does not.
+fn await_link(socket: Fd, name: &[u8]) {
+    for _ in 0..LINK_TRIES {
+        let mut flags: Request = [0; 40];
+        flags[..name.len()].copy_from_slice(name);
+        let asked = sys::ioctl(socket, SIOCGIFFLAGS, flags.as_mut_ptr() as usize);
+        if asked.is_err() || flags[16] & IFF_RUNNING != 0 {
+            return;
+        }
+        let _ = sys::poll(&mut [], LINK_TRY_MS);
+    }
 }
 
 /// Raises the loopback interface.

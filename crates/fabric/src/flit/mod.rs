@@ -21,7 +21,7 @@ use crate::crossing::{Crossing, Watch};
 use crate::error::Error;
 use crate::events::Events;
 use crate::fault::{Hazard, Hazards};
-use crate::ids::{Cycle, LinkId, NodeId};
+use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId};
 use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::routing::Routes;
 use crate::topology::Topology;
