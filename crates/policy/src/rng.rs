@@ -2,6 +2,9 @@
 //!
 //! Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 
+/// What each number adds to the state.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// A generator; equal seeds give equal sequences.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
@@ -20,9 +23,15 @@ impl Rng {
         Rng(rng.bits())
     }
 
+    /// The generator as it will be when `n` numbers have been drawn from it.
+    #[must_use]
+    pub fn after(self, n: u64) -> Rng {
+        Rng(self.0.wrapping_add(n.wrapping_mul(STEP)))
+    }
+
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

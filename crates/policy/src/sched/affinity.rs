@@ -1,6 +1,6 @@
 //! Affinity scheduling: a CPU prefers threads whose blocks its cache still holds.
 
-use super::kit::{CpuSet, WarmQueues};
+use super::kit::{CpuSet, Memory, WarmQueues};
 use super::{Arrival, Decision, Departure, Left, Machine, Policy, Refusal, Setup, Tuning};
 use crate::unit::{CpuId, ThreadId};
 
@@ -19,7 +19,7 @@ impl Affinity {
 impl Policy for Affinity {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, _: Arrival, kick: &mut CpuSet) {
         let facts = &machine.threads[thread.index()];
-        let warm = facts.last_cpu.filter(|_| facts.warm);
+        let warm = facts.last_cpu().filter(|_| facts.is_warm());
         self.queues.push(machine, thread, warm);
         machine.kick_near(warm.map_or(0, CpuId::index), kick);
     }
@@ -36,5 +36,9 @@ impl Policy for Affinity {
         if gone.why == Left::Preempted {
             self.queues.push(machine, gone.thread, Some(gone.cpu));
         }
+    }
+
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(&self.queues)
     }
 }

@@ -1,45 +1,43 @@
 //! A credit policy: CPU time by weight and under caps; who has credit goes first, who is over its cap waits for the period.
 
-use super::kit::{Accounts, CpuSet, LocalQueues};
+use super::kit::{Accounts, CpuSet, Memory};
 use super::{Arrival, Decision, Departure, Left, Machine, Policy, Refusal, Setup};
-use crate::unit::{CpuId, Ns, ThreadId};
+use crate::unit::{CpuId, ThreadId};
 
-/// The policy.
+/// The policy: accounts, with the queues of those who may run.
 pub(super) struct Credit {
-    queues: LocalQueues,
     accounts: Accounts,
-    quantum: Ns,
 }
 
 impl Credit {
     pub(super) fn new(setup: &Setup<'_>) -> Result<Credit, Refusal> {
-        let (queues, accounts) = (LocalQueues::new(setup), Accounts::new(setup));
-        Ok(Credit { queues, accounts, quantum: setup.tuning.quantum })
-    }
-    fn queue(&mut self, machine: &Machine, thread: ThreadId) {
-        let level = self.accounts.level(machine, self.queues.home(thread), thread);
-        level.into_iter().for_each(|level| self.queues.append(thread, level));
+        Ok(Credit { accounts: Accounts::new(setup) })
     }
 }
 
 impl Policy for Credit {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, how: Arrival, kick: &mut CpuSet) {
         self.accounts.enter(machine, thread, how);
-        machine.kick_near(self.queues.enter(thread).index(), kick);
-        self.queue(machine, thread);
+        machine.kick_near(self.accounts.queues.enter(thread).index(), kick);
+        self.accounts.queue(machine, thread);
     }
     fn next(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
         while let Some(thread) = self.accounts.unpark(machine, cpu) {
-            self.queue(machine, thread);
+            self.accounts.queue(machine, thread);
         }
-        let thread = self.queues.pop_or_steal(cpu);
-        thread.map_or(self.accounts.wait(machine, cpu), |t| self.accounts.run(machine, t, self.quantum))
+        match self.accounts.queues.pop_or_steal(cpu) {
+            Some(thread) => self.accounts.run(machine, thread),
+            None => self.accounts.wait(machine, cpu),
+        }
     }
     fn left(&mut self, machine: &Machine, gone: Departure, _: &mut CpuSet) {
         self.accounts.leave(machine, gone);
         match gone.why {
-            Left::Preempted => self.queue(machine, gone.thread),
-            Left::Blocked | Left::Ended => self.queues.leave(gone.thread),
+            Left::Preempted => self.accounts.queue(machine, gone.thread),
+            Left::Blocked | Left::Ended => self.accounts.queues.leave(gone.thread),
         }
+    }
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(&self.accounts)
     }
 }

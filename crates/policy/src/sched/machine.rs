@@ -5,23 +5,66 @@ use crate::unit::{CpuId, GroupId, Ns, ThreadId};
 use core::fmt;
 use heap::vec::Vec;
 
-/// The facts about a thread that the mechanism keeps.
+/// The facts about a thread that the mechanism keeps, in 16 bytes: there are many threads, and each look at one that has not
+/// been looked at for long is a cache miss.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
 pub struct Thread {
     /// The group it belongs to.
     pub group: GroupId,
-    /// 0 to 31; a larger one goes first.
-    pub priority: u8,
     /// Its share relative to others, for fair and credit policies; 1024 is usual.
     pub weight: u32,
+    last_cpu: u32,
     /// The most of one CPU it may have, in thousandths; 0 is no cap.
     pub cap_permille: u16,
+    /// 0 to 31; a larger one goes first.
+    pub priority: u8,
+    flags: u8,
+}
+
+const NOWHERE: u32 = u32::MAX;
+const WARM: u8 = 1;
+const HOLDS_SPIN_LOCK: u8 = 2;
+
+impl Thread {
+    /// A thread of `group` of middle priority, with the usual weight and no cap, that has not run yet.
+    #[must_use]
+    pub fn new(group: GroupId) -> Thread {
+        Thread { group, weight: 1024, last_cpu: NOWHERE, cap_permille: 0, priority: 16, flags: 0 }
+    }
+
     /// Where it ran last.
-    pub last_cpu: Option<CpuId>,
-    /// Whether most of its working set is still in that CPU's cache.
-    pub warm: bool,
+    #[must_use]
+    pub fn last_cpu(&self) -> Option<CpuId> {
+        (self.last_cpu != NOWHERE).then_some(CpuId(self.last_cpu))
+    }
+
+    /// It runs on `cpu`.
+    pub fn runs_on(&mut self, cpu: CpuId) {
+        self.last_cpu = cpu.0;
+    }
+
+    /// Whether most of its working set is still in the cache of the CPU where it ran last.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        self.flags & WARM != 0
+    }
+
+    /// Says whether it is warm.
+    pub fn set_warm(&mut self, warm: bool) {
+        self.flags = self.flags & !WARM | u8::from(warm) * WARM;
+    }
+
     /// The flag it raises while it holds a spin lock.
-    pub holds_spin_lock: bool,
+    #[must_use]
+    pub fn holds_spin_lock(&self) -> bool {
+        self.flags & HOLDS_SPIN_LOCK != 0
+    }
+
+    /// Raises or lowers that flag.
+    pub fn set_holds_spin_lock(&mut self, holds: bool) {
+        self.flags = self.flags & !HOLDS_SPIN_LOCK | u8::from(holds) * HOLDS_SPIN_LOCK;
+    }
 }
 
 /// A group of related threads, numbered one after the other.

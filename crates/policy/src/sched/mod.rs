@@ -22,7 +22,7 @@ mod two_level;
 pub use machine::{Group, Machine, Refusal, Setup, Thread, Tuning};
 
 use crate::unit::{CpuId, Ns, ThreadId};
-use kit::{CpuSet, Matrix};
+use kit::{CpuSet, Matrix, Memory};
 
 /// Why a thread can run from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +127,8 @@ pub trait Policy: Send {
         Verdict::Preempt
     }
 
-    /// Who will probably be next on `cpu`: lets the mechanism fetch what it will need. Nothing depends on it.
-    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
-        let _ = cpu;
+    /// What it remembers of threads, if it is worth fetching.
+    fn memory(&self) -> Option<&dyn Memory> {
         None
     }
 

@@ -39,10 +39,10 @@ policies! {
     "smart", super::smart::Smart::new, "time sharing, with an extra quantum for who holds a spin lock";
     "affinity", super::affinity::Affinity::new, "the CPU whose cache is warm first, unless a cold thread waited too long";
     "two-level", super::two_level::TwoLevel::new, "least loaded CPU at creation, then a ready vector per CPU, and stealing when idle";
-    "space-fcfs", super::space_fcfs::SpaceFcfs::new, "a CPU for each thread of a group or none, first come, first served";
-    "space-backfill", super::space_backfill::SpaceBackfill::new, "space sharing in which a narrow group may overtake a wide one, a bounded number of times";
-    "space-easy", super::space_easy::SpaceEasy::new, "space sharing in which a group may overtake if the head, by the estimates, starts no later for it";
-    "space-static", super::space_fcfs::SpaceFcfs::partitioned, "space sharing in fixed partitions";
+    "space-fcfs", super::space_fcfs::new, "a CPU for each thread of a group or none, first come, first served";
+    "space-backfill", super::space_backfill::new, "space sharing in which a narrow group may overtake a wide one, a bounded number of times";
+    "space-easy", super::space_easy::new, "space sharing in which a group may overtake if the head, by the estimates, starts no later for it";
+    "space-static", super::space_fcfs::partitioned, "space sharing in fixed partitions";
     "gang", super::gang::Gang::new, "a gang's threads together, slot by slot; a blocked thread's CPU stays idle";
     "gang-alternate", super::gang_alternate::GangAlternate::new, "gang scheduling that fills idle cells from other slots";
     "gang-buddy", super::gang::Gang::buddy, "gang scheduling packed in power-of-two buddies";

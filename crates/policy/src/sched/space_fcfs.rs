@@ -1,39 +1,23 @@
 //! Space sharing, first come, first served: a group starts when it can have a CPU for each thread, and keeps them to its end.
 
-use super::kit::{CpuSet, Partitions};
-use super::{Arrival, Decision, Departure, Machine, Policy, Refusal, Setup};
-use crate::unit::{CpuId, ThreadId};
+use super::kit::{CpuSet, Partitions, Rule, SpaceSharing};
+use super::{Machine, Refusal, Setup};
+
+/// The rule: the group at the head, as long as it fits.
+pub(super) struct Fcfs;
 
 /// The policy.
-pub(super) struct SpaceFcfs(Partitions);
-
-impl SpaceFcfs {
-    pub(super) fn new(setup: &Setup<'_>) -> Result<SpaceFcfs, Refusal> {
-        Ok(SpaceFcfs(Partitions::new(setup, 1)?))
-    }
-
-    /// The same with CPUs given out in fixed partitions.
-    pub(super) fn partitioned(setup: &Setup<'_>) -> Result<SpaceFcfs, Refusal> {
-        Ok(SpaceFcfs(Partitions::new(setup, setup.tuning.partition_cpus)?))
-    }
-
-    fn start(&mut self, machine: &Machine, kick: &mut CpuSet) {
-        while self.0.head().is_some_and(|head| self.0.start(machine, head, kick)) {}
-    }
+pub(super) fn new(setup: &Setup<'_>) -> Result<SpaceSharing<Fcfs>, Refusal> {
+    SpaceSharing::new(setup, 1, Fcfs)
 }
 
-impl Policy for SpaceFcfs {
-    fn ready(&mut self, machine: &Machine, thread: ThreadId, how: Arrival, kick: &mut CpuSet) {
-        self.0.wake(machine, thread, how).into_iter().for_each(|cpu| kick.insert(cpu.index()));
-        self.start(machine, kick);
-    }
+/// The same with CPUs given out in fixed partitions.
+pub(super) fn partitioned(setup: &Setup<'_>) -> Result<SpaceSharing<Fcfs>, Refusal> {
+    SpaceSharing::new(setup, setup.tuning.partition_cpus, Fcfs)
+}
 
-    fn next(&mut self, _: &Machine, cpu: CpuId) -> Decision {
-        Decision::dedicated(self.0.tenant(cpu))
-    }
-
-    fn left(&mut self, machine: &Machine, gone: Departure, kick: &mut CpuSet) {
-        self.0.left(machine, gone.thread, gone.why);
-        self.start(machine, kick);
+impl Rule for Fcfs {
+    fn start(&mut self, partitions: &mut Partitions, machine: &Machine, kick: &mut CpuSet) {
+        while partitions.head().is_some_and(|head| partitions.start(machine, head, kick)) {}
     }
 }

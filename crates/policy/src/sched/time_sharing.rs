@@ -1,6 +1,6 @@
 //! Time sharing: one vector of ready lists for all CPUs. It balances the load by itself; its lock is the price.
 
-use super::kit::{CpuSet, ReadyVector};
+use super::kit::{CpuSet, Memory, ReadyVector};
 use super::{Arrival, Decision, Departure, Left, Machine, Policy, Refusal, Setup, Structure};
 use crate::unit::{CpuId, Ns, ThreadId};
 
@@ -32,8 +32,8 @@ impl Policy for TimeSharing {
         }
     }
 
-    fn soon(&self, _: CpuId) -> Option<ThreadId> {
-        self.ready.first(0)
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(&self.ready)
     }
 
     fn structure(&self) -> Structure {

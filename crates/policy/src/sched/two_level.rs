@@ -1,6 +1,6 @@
 //! Two-level scheduling: the least loaded CPU at creation, then a ready vector per CPU; a CPU about to idle steals.
 
-use super::kit::{CpuSet, LocalQueues};
+use super::kit::{CpuSet, LocalQueues, Memory};
 use super::{Arrival, Decision, Departure, Left, Machine, Policy, Refusal, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 
@@ -33,7 +33,7 @@ impl Policy for TwoLevel {
         }
     }
 
-    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
-        self.queues.first(cpu)
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(&self.queues)
     }
 }

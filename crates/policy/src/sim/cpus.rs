@@ -4,42 +4,52 @@ use super::engine::Engine;
 use super::stuck::{self, Stop};
 use super::thread::{State, Waits};
 use super::trace::{Activity, Segment};
-use crate::sched::{Decision, Departure, Left, Structure, Verdict};
+use crate::sched::{Decision, Departure, Left, Verdict};
 use crate::unit::{CpuId, Ns, ThreadId};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Idle,
-    Overhead { switched: Ns },
+    /// Switching, then reloading.
+    Overhead,
     Working,
     Spinning,
 }
 
-/// A CPU in motion.
+/// A CPU in motion: a cache line.
+#[repr(align(64))]
 pub(super) struct Cpu {
     pub(super) doing: Doing,
-    since: Ns,
-    overhead_end: Ns,
-    quantum: Option<Ns>,
-    quantum_end: Ns,
-    began: Ns,
     pub(super) kicked: bool,
-    pub(super) last: Option<(ThreadId, Left)>,
+    /// Why the last thread left.
+    pub(super) why: Left,
+    /// Which one that was.
+    pub(super) last: Option<ThreadId>,
+    since: Ns,
+    /// When the last dispatch had switched, and reloaded.
+    switched: Ns,
+    overhead_end: Ns,
+    /// The length of the quantum until it begins, then its end.
+    quantum: Ns,
+    began: Ns,
     brought_kib: u64,
 }
+
+const _: () = assert!(size_of::<Cpu>() == 64);
 
 impl Cpu {
     /// A CPU that has done nothing yet.
     pub(super) fn new() -> Cpu {
         Cpu {
             doing: Doing::Idle,
-            since: Ns::ZERO,
-            overhead_end: Ns::ZERO,
-            quantum: None,
-            quantum_end: Ns::MAX,
-            began: Ns::ZERO,
             kicked: false,
+            why: Left::Ended,
             last: None,
+            since: Ns::ZERO,
+            switched: Ns::ZERO,
+            overhead_end: Ns::ZERO,
+            quantum: Ns::MAX,
+            began: Ns::ZERO,
             brought_kib: 0,
         }
     }
@@ -70,24 +80,25 @@ impl Engine<'_> {
             return;
         }
         let mut switching = self.decision_time(cpu);
-        let last = self.cpus[cpu.index()].last;
-        if last.is_none_or(|(last, _)| last != thread) {
+        let before = &self.cpus[cpu.index()];
+        if before.last != Some(thread) {
             switching += self.options.costs.context_switch;
             self.tally.switches += 1;
-            self.tally.preemptions += u64::from(last.is_some_and(|(_, why)| why == Left::Preempted));
+            self.tally.preemptions += u64::from(before.why == Left::Preempted);
         }
         let reload = self.load(cpu, thread);
         self.slot_used = true;
         self.machine.running[cpu.index()] = Some(thread);
-        self.machine.threads[thread.index()].last_cpu = Some(cpu);
-        self.threads[thread.index()].state = State::Running(cpu);
+        self.machine.threads[thread.index()].runs_on(cpu);
+        self.threads[thread.index()].state = State::Running;
         let at = &mut self.cpus[cpu.index()];
         at.kicked = false;
         at.since = now;
         at.began = now;
-        at.quantum = quantum;
-        at.overhead_end = now + switching + reload;
-        at.doing = Doing::Overhead { switched: now + switching };
+        at.quantum = quantum.unwrap_or(Ns::MAX);
+        at.switched = now + switching;
+        at.overhead_end = at.switched + reload;
+        at.doing = Doing::Overhead;
         if at.overhead_end == now {
             self.begin(cpu);
         } else {
@@ -100,16 +111,14 @@ impl Engine<'_> {
     fn decision_time(&mut self, cpu: CpuId) -> Ns {
         let costs = &self.options.costs;
         let ipi = if self.cpus[cpu.index()].kicked { costs.ipi } else { Ns::ZERO };
-        match self.policy.structure() {
-            Structure::PerCpu => ipi + costs.queue_lock,
-            Structure::Shared => {
-                let remote = if self.options.nodes > 1 { Ns(2 * costs.node_message.0) } else { Ns::ZERO };
-                let locked = self.take_queue_lock();
-                self.tally.queue_requests += 1;
-                self.tally.queue_wait += locked - costs.queue_lock;
-                ipi + remote + locked
-            }
+        if !self.shared {
+            return ipi + costs.queue_lock;
         }
+        let remote = if self.options.nodes > 1 { Ns(2 * costs.node_message.0) } else { Ns::ZERO };
+        let locked = self.take_queue_lock();
+        self.tally.queue_requests += 1;
+        self.tally.queue_wait += locked - costs.queue_lock;
+        ipi + remote + locked
     }
 
     /// Queues for the lock of the shared structure; how long until the decision is made.
@@ -128,12 +137,9 @@ impl Engine<'_> {
 
     /// How much of the working set of `thread` is not in the cache of the CPU where it ran last.
     pub(super) fn cold_kib(&self, thread: ThreadId) -> u64 {
-        let whole = u64::from(self.threads[thread.index()].working_set_kib);
-        if whole == 0 {
-            return 0;
-        }
-        let left_at_kib = self.rarely[thread.index()].left_at_kib;
-        match self.machine.threads[thread.index()].last_cpu {
+        let (whole, left_at_kib) =
+            (self.rarely[thread.index()].working_set_kib, self.rarely[thread.index()].left_at_kib);
+        match self.machine.threads[thread.index()].last_cpu() {
             Some(cpu) if left_at_kib != u64::MAX => {
                 let brought = self.cpus[cpu.index()].brought_kib - left_at_kib;
                 self.options.costs.displaced_kib(whole, brought)
@@ -144,13 +150,13 @@ impl Engine<'_> {
 
     /// Brings the working set of `thread` to `cpu`; how long that takes.
     fn load(&mut self, cpu: CpuId, thread: ThreadId) -> Ns {
-        let (options, from) = (self.options, self.machine.threads[thread.index()].last_cpu);
+        let (options, from) = (self.options, self.machine.threads[thread.index()].last_cpu());
         let moved = from.is_some_and(|from| from != cpu);
         self.tally.migrations += u64::from(moved);
-        let whole = u64::from(self.threads[thread.index()].working_set_kib);
-        if whole == 0 {
+        if !self.caches {
             return Ns::ZERO;
         }
+        let whole = self.rarely[thread.index()].working_set_kib;
         let cold = if moved { whole } else { self.cold_kib(thread) };
         self.cpus[cpu.index()].brought_kib += cold;
         let node = |cpu: CpuId| cpu.index() * options.nodes / options.cpus;
@@ -168,20 +174,20 @@ impl Engine<'_> {
         let was = self.cpus[cpu.index()].doing;
         self.account(cpu);
         let runtime = &mut self.threads[thread.index()];
-        if matches!(was, Doing::Overhead { .. }) {
+        if was == Doing::Overhead {
             return self.begin(cpu);
         }
         if runtime.computing && runtime.remaining == Ns::ZERO {
             runtime.computing = false;
             runtime.pc += 1;
         }
-        if self.machine.now < self.cpus[cpu.index()].quantum_end {
+        if self.machine.now < self.cpus[cpu.index()].quantum {
             return self.advance(cpu, thread);
         }
         match self.policy.expired(&self.machine, cpu, thread) {
             Verdict::Extend(extra) if extra > Ns::ZERO => {
                 self.tally.extensions += 1;
-                self.cpus[cpu.index()].quantum_end = self.machine.now + extra;
+                self.cpus[cpu.index()].quantum = self.machine.now + extra;
                 if was == Doing::Working { self.advance(cpu, thread) } else { self.arm(cpu) }
             }
             _ => {
@@ -199,7 +205,7 @@ impl Engine<'_> {
         let thread = self.machine.running[cpu.index()].expect("a thread was started");
         let at = &mut self.cpus[cpu.index()];
         at.since = now;
-        at.quantum_end = at.quantum.map_or(Ns::MAX, |quantum| now + quantum);
+        at.quantum = now + at.quantum;
         at.doing = Doing::Working;
         if self.threads[thread.index()].waits != Waits::Nothing && !self.retry(thread) {
             return self.spin(cpu);
@@ -215,18 +221,19 @@ impl Engine<'_> {
 
     /// Whether `thread` has a CPU in hand and spins on it.
     pub(super) fn spins(&self, thread: ThreadId) -> bool {
-        match self.threads[thread.index()].state {
-            State::Running(cpu) => self.cpus[cpu.index()].doing == Doing::Spinning,
-            _ => false,
-        }
+        self.spins_on(thread).is_some()
+    }
+
+    fn spins_on(&self, thread: ThreadId) -> Option<CpuId> {
+        let cpu = self.machine.threads[thread.index()].last_cpu()?;
+        let spins = self.cpus[cpu.index()].doing == Doing::Spinning;
+        (spins && self.machine.running[cpu.index()] == Some(thread)).then_some(cpu)
     }
 
     /// What the thread spun for has come: it goes on at once if it has a CPU in hand.
     pub(super) fn go_on(&mut self, thread: ThreadId) {
         self.threads[thread.index()].waits = Waits::Nothing;
-        if let State::Running(cpu) = self.threads[thread.index()].state
-            && self.cpus[cpu.index()].doing == Doing::Spinning
-        {
+        if let Some(cpu) = self.spins_on(thread) {
             self.account(cpu);
             self.cpus[cpu.index()].doing = Doing::Working;
             self.calendar.set(cpu, self.machine.now);
@@ -241,7 +248,7 @@ impl Engine<'_> {
             Doing::Working => self.machine.now + self.threads[thread.index()].remaining,
             _ => Ns::MAX,
         };
-        let end = at.quantum_end;
+        let end = at.quantum;
         self.calendar.set(cpu, done.min(end));
     }
 
@@ -255,9 +262,9 @@ impl Engine<'_> {
         let spun = at.doing == Doing::Spinning;
         let ran = self.machine.now - at.began;
         at.doing = Doing::Idle;
-        at.last = Some((thread, why));
+        (at.last, at.why) = (Some(thread), why);
         let runtime = &mut self.threads[thread.index()];
-        if runtime.working_set_kib > 0 {
+        if self.caches {
             // Whoever is stopped while it loads its blocks finds nothing of them when it comes back.
             self.rarely[thread.index()].left_at_kib = if loading { u64::MAX } else { at.brought_kib };
         }
@@ -296,8 +303,8 @@ impl Engine<'_> {
         };
         match at.doing {
             Doing::Idle => {}
-            Doing::Overhead { switched } => {
-                let switched = switched.clamp(from, now);
+            Doing::Overhead => {
+                let switched = at.switched.clamp(from, now);
                 book(Activity::Switching, from, switched);
                 book(Activity::Reloading, switched, now);
             }

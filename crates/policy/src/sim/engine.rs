@@ -8,8 +8,7 @@ use super::sync::Syncs;
 use super::thread::{Rarely, Runtime, State, Waits};
 use super::trace::Trace;
 use super::{Op, Options, Workload};
-use crate::rng::Rng;
-use crate::sched::kit::CpuSet;
+use crate::sched::kit::{CpuSet, Memory, touch};
 use crate::sched::registry::Registered;
 use crate::sched::{Arrival, Group, Left, Machine, Policy, Refusal, Setup, Structure, Thread};
 use crate::unit::{CpuId, Ns, ThreadId};
@@ -23,6 +22,14 @@ pub(super) struct Engine<'a> {
     pub(super) options: &'a Options,
     pub(super) threads: Vec<Runtime>,
     pub(super) rarely: Vec<Rarely>,
+    ops: Vec<Option<Op>>,
+    /// Where each program begins in `ops`.
+    pub(super) starts: Vec<u32>,
+    /// Whether any thread has a working set.
+    pub(super) caches: bool,
+    /// Whether all CPUs share the ready structure.
+    pub(super) shared: bool,
+    slotted: bool,
     pub(super) cpus: Vec<Cpu>,
     pub(super) calendar: Calendar,
     pub(super) timers: Timers,
@@ -37,6 +44,8 @@ pub(super) struct Engine<'a> {
     pub(super) queue: VecDeque<Ns>,
     pub(super) alive: usize,
     pub(super) runnable: usize,
+    /// Threads that come soon.
+    soon: Vec<ThreadId>,
     /// Threads that can run but spin for what has not come.
     pub(super) unmet: usize,
     pub(super) tally: Tally,
@@ -79,15 +88,25 @@ pub fn simulate_with(
 }
 
 fn facts(task: &super::Task) -> Thread {
-    Thread {
-        group: task.job,
-        priority: task.priority,
-        weight: task.weight,
-        cap_permille: task.cap_permille,
-        last_cpu: None,
-        warm: false,
-        holds_spin_lock: false,
+    let mut thread = Thread::new(task.job);
+    (thread.weight, thread.cap_permille, thread.priority) = (task.weight, task.cap_permille, task.priority);
+    thread.set_warm(task.working_set_kib == 0);
+    thread
+}
+
+/// The phases of all programs, each with its end after it, and where each program begins.
+fn lay_out(workload: &Workload) -> (Vec<Option<Op>>, Vec<u32>) {
+    let (mut ops, mut starts) = (Vec::new(), Vec::new());
+    for program in &workload.programs {
+        let start = ThreadId::new(ops.len()).0;
+        starts.push(start);
+        ops.extend(program.iter().map(|op| match op {
+            Op::End(at) => Some(Op::End(start + at)),
+            op => Some(*op),
+        }));
+        ops.push(None);
     }
+    (ops, starts)
 }
 
 impl<'a> Engine<'a> {
@@ -99,13 +118,18 @@ impl<'a> Engine<'a> {
         groups: Vec<Group>,
     ) -> Engine<'a> {
         let cpus = options.cpus;
-        let runtime = |(index, task)| Runtime::new(task, Rng::stream(options.seed, index as u64));
+        let (ops, starts) = lay_out(workload);
         Engine {
             workload,
-            policy,
             options,
-            threads: workload.tasks.iter().enumerate().map(runtime).collect(),
-            rarely: workload.tasks.iter().map(|_| Rarely::new()).collect(),
+            threads: workload.tasks.iter().map(|task| Runtime::new(starts[task.program as usize])).collect(),
+            rarely: workload.tasks.iter().map(Rarely::new).collect(),
+            caches: workload.tasks.iter().any(|task| task.working_set_kib > 0),
+            shared: policy.structure() == Structure::Shared,
+            slotted: policy.slot().is_some(),
+            policy,
+            ops,
+            starts,
             cpus: (0..cpus).map(|_| Cpu::new()).collect(),
             calendar: Calendar::new(cpus),
             timers: arrivals(workload.tasks.iter().map(|task| task.arrival)),
@@ -119,6 +143,7 @@ impl<'a> Engine<'a> {
             alive: workload.tasks.len(),
             runnable: 0,
             unmet: 0,
+            soon: Vec::new(),
             tally: Tally::new(workload),
             trace: Trace::new(options.segments_max),
             steps: 0,
@@ -136,7 +161,7 @@ impl<'a> Engine<'a> {
 
     fn run(&mut self) -> Result<(), Stop> {
         while self.alive > 0 {
-            let (cpu_at, timer_at) = (self.calendar.first(), self.timers.first());
+            let (cpu_at, timer_at) = self.first_events();
             let slot_at = self.slot.unwrap_or(Ns::MAX);
             let next = cpu_at.min(timer_at).min(slot_at);
             if !self.asking.is_empty() && next > self.machine.now {
@@ -151,9 +176,12 @@ impl<'a> Engine<'a> {
                 self.fire();
             } else if cpu_at == next {
                 // An event that has been replaced by another takes no time, and counts as none.
-                if let Some(cpu) = self.calendar.pop() {
-                    if let Some(thread) = self.calendar.glance().and_then(|cpu| self.policy.soon(cpu)) {
-                        self.fetch(thread);
+                if let Some(cpu) = self.calendar.pop(cpu_at) {
+                    if self.shared
+                        && let Some(memory) = self.policy.memory()
+                        && let Some(thread) = memory.soon(cpu)
+                    {
+                        fetch(&self.threads, &self.machine, None, &[thread]);
                     }
                     self.machine.now = next;
                     self.tally.events += 1;
@@ -181,11 +209,29 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
+    /// When the next events of a CPU and of a timer are due. Fetches what events not long after will need.
+    fn first_events(&mut self) -> (Ns, Ns) {
+        let (threads, machine, memory) = (&self.threads, &self.machine, self.policy.memory());
+        let (soon, shared) = (&mut self.soon, self.shared);
+        let cpu_at = self.calendar.first(|cpus| {
+            let cpus = cpus.iter().map(|(_, cpu)| *cpu);
+            soon.clear();
+            soon.extend(cpus.clone().filter_map(|cpu| machine.running[cpu.index()]));
+            if let Some(memory) = memory.filter(|_| !shared) {
+                soon.extend(cpus.filter_map(|cpu| memory.soon(cpu)));
+            }
+            fetch(threads, machine, memory, soon);
+        });
+        let timer_at = self.timers.first(|timers| {
+            soon.clear();
+            soon.extend(timers.iter().map(|(_, timer)| timer.thread()));
+            fetch(threads, machine, memory, soon);
+        });
+        (cpu_at, timer_at)
+    }
+
     fn fire(&mut self) {
-        let (_, timer) = self.timers.pop().expect("a timer is due");
-        if let Some(Timer::Arrive(next) | Timer::Io(next) | Timer::Deliver(next)) = self.timers.glance() {
-            self.fetch(next);
-        }
+        let timer = self.timers.pop().expect("a timer is due");
         match timer {
             Timer::Arrive(thread) => {
                 let job = self.machine.threads[thread.index()].group;
@@ -200,22 +246,20 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Asks for the memory of a thread that comes soon: most of a large run's time goes to waiting for it.
-    pub(super) fn fetch(&self, thread: ThreadId) {
-        std::hint::black_box((self.threads[thread.index()].pc, self.machine.threads[thread.index()].warm));
-    }
-
     /// A thread can run: tells the policy.
     pub(super) fn make_ready(&mut self, thread: ThreadId, how: Arrival) {
         self.threads[thread.index()].state = State::Ready;
         self.runnable += 1;
-        let whole = u64::from(self.threads[thread.index()].working_set_kib);
-        self.machine.threads[thread.index()].warm = whole == 0 || self.cold_kib(thread) * 2 < whole;
+        if self.caches {
+            let whole = self.rarely[thread.index()].working_set_kib;
+            let warm = whole == 0 || self.cold_kib(thread) * 2 < whole;
+            self.machine.threads[thread.index()].set_warm(warm);
+        }
         // A slot in which nothing has run so far begins again with whoever comes.
-        if (self.slot.is_none() || !self.slot_used) && self.policy.slot().is_some() {
+        if self.slotted && (self.slot.is_none() || !self.slot_used) {
             self.slot = Some(self.machine.now);
         }
-        if self.policy.structure() == Structure::Shared {
+        if self.shared {
             self.take_queue_lock();
         }
         self.policy.ready(&self.machine, thread, how, &mut self.kick);
@@ -223,6 +267,9 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn serve_kicks(&mut self) {
+        if self.kick.is_empty() {
+            return;
+        }
         while let Some(index) = self.kick.first() {
             self.kick.remove(index);
             if self.machine.running[index].is_some() {
@@ -273,7 +320,22 @@ impl<'a> Engine<'a> {
 
     /// The phase `thread` is in; `None` at the end of its program.
     pub(super) fn op(&self, thread: ThreadId) -> Option<Op> {
-        let runtime = &self.threads[thread.index()];
-        self.workload.programs[runtime.program as usize].get(runtime.pc as usize).copied()
+        self.ops[self.threads[thread.index()].pc as usize]
+    }
+
+    /// The synchronizer that `thread` waits for.
+    pub(super) fn awaited(&self, thread: ThreadId) -> Option<u32> {
+        let waits = self.threads[thread.index()].waits == Waits::Sync;
+        waits.then(|| self.rarely[thread.index()].sync)
+    }
+}
+
+/// Asks for the memory of threads that come soon, of many at once: a large run would wait for that of one after the other
+/// most of its time.
+fn fetch(threads: &[Runtime], machine: &Machine, memory: Option<&dyn Memory>, soon: &[ThreadId]) {
+    touch(soon.iter().map(|thread| threads[thread.index()].pc));
+    touch(soon.iter().map(|thread| machine.threads[thread.index()].weight));
+    if let Some(memory) = memory {
+        memory.fetch(soon);
     }
 }

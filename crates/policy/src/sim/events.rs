@@ -16,19 +16,16 @@ impl Calendar {
         Calendar { due: vec![Ns::MAX; cpus], wheel: Wheel::new() }
     }
 
-    /// When the next item is due, counting or not; `Ns::MAX` when there is none.
-    pub(super) fn first(&self) -> Ns {
-        self.wheel.first()
+    /// When the next item is due, counting or not; `Ns::MAX` when there is none. Tells `soon` of CPUs that have events not
+    /// long after.
+    pub(super) fn first(&mut self, soon: impl FnMut(&[(u64, CpuId)])) -> Ns {
+        self.wheel.first(soon)
     }
 
-    /// A CPU that has an event soon.
-    pub(super) fn glance(&self) -> Option<CpuId> {
-        self.wheel.glance()
-    }
-
-    /// Takes the next item: the CPU whose event it is, which has none then, or `None` if it has been replaced.
-    pub(super) fn pop(&mut self) -> Option<CpuId> {
-        let (at, cpu) = self.wheel.pop()?;
+    /// Takes the next item, which is due `at`: the CPU whose event it is, which has none then, or `None` if it has been
+    /// replaced.
+    pub(super) fn pop(&mut self, at: Ns) -> Option<CpuId> {
+        let cpu = self.wheel.pop()?;
         let due = &mut self.due[cpu.index()];
         if *due != at {
             return None;
@@ -57,6 +54,14 @@ pub(super) enum Timer {
     Deliver(ThreadId),
 }
 
+impl Timer {
+    /// To whom it comes.
+    pub(super) fn thread(self) -> ThreadId {
+        let (Timer::Arrive(thread) | Timer::Io(thread) | Timer::Deliver(thread)) = self;
+        thread
+    }
+}
+
 /// Timers, earliest first; equal times: arrivals, then the others in the order in which they were set.
 pub(super) type Timers = Wheel<Timer>;
 
@@ -83,7 +88,13 @@ mod tests {
                 calendar.set(CpuId::new(cpu), plain[cpu]);
                 let first = *plain.iter().min().unwrap();
                 if rng.below(3) == 0 && first < Ns::MAX {
-                    let cpu = core::iter::from_fn(|| Some(calendar.pop())).flatten().next().unwrap();
+                    let cpu = core::iter::from_fn(|| {
+                        let at = calendar.first(|_| ());
+                        Some(calendar.pop(at))
+                    })
+                    .flatten()
+                    .next()
+                    .unwrap();
                     now = core::mem::replace(&mut plain[cpu.index()], Ns::MAX);
                     assert_eq!(now, first);
                 }
@@ -96,7 +107,11 @@ mod tests {
         let mut timers = arrivals([Ns(5), Ns(0), Ns(5)].into_iter());
         timers.push(Ns(5), Timer::Io(ThreadId(9)));
         timers.push(Ns(2), Timer::Io(ThreadId(8)));
-        let order: Vec<_> = std::iter::from_fn(|| timers.pop()).map(|(_, timer)| timer).collect();
+        let order: Vec<_> = std::iter::from_fn(|| {
+            timers.first(|_| ());
+            timers.pop()
+        })
+        .collect();
         let (arrive, io) = (|t| Timer::Arrive(ThreadId(t)), |t| Timer::Io(ThreadId(t)));
         assert_eq!(order, [arrive(1), io(8), arrive(0), arrive(2), io(9)]);
         assert!(timers.is_empty());

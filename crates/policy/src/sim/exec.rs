@@ -1,10 +1,12 @@
 //! What the phases of a program do: computing, waiting, locking, meeting, sending.
 
+use super::Options;
 use super::engine::Engine;
 use super::events::Timer;
 use super::stuck::Stop;
 use super::thread::{State, Waits};
 use super::workload::{Op, SyncKind, SyncRef, Wait};
+use crate::rng::Rng;
 use crate::sched::{Arrival, Left};
 use crate::unit::{CpuId, Ns, ThreadId};
 
@@ -30,7 +32,7 @@ impl Engine<'_> {
                 Op::Compute(time) => {
                     if !runtime.computing {
                         runtime.computing = true;
-                        runtime.remaining = time.draw(&mut runtime.rng);
+                        runtime.remaining = runtime.draw(time, || stream(self.options, thread));
                     }
                     if runtime.remaining > Ns::ZERO {
                         return self.arm(cpu);
@@ -40,7 +42,7 @@ impl Engine<'_> {
                 }
                 Op::Io(time) => {
                     runtime.pc += 1;
-                    let time = time.draw(&mut runtime.rng);
+                    let time = runtime.draw(time, || stream(self.options, thread));
                     runtime.demand += time;
                     runtime.waits = Waits::Io;
                     self.timers.push(self.machine.now + time, Timer::Io(thread));
@@ -109,8 +111,7 @@ impl Engine<'_> {
                 let condition = self.sync(thread, name);
                 let monitor = self.monitor(thread, name, condition);
                 self.unlock(thread, monitor);
-                self.syncs.lists.push(2 * condition + 1, thread);
-                Then::Wait(waits(condition), Wait::Block)
+                self.queue(thread, condition, Wait::Block)
             }
             Op::Signal(name) => {
                 let condition = self.sync(thread, name);
@@ -143,17 +144,17 @@ impl Engine<'_> {
             self.take(thread, sync);
             return Then::Go;
         }
-        match self.syncs.wait(sync) {
-            Wait::Spin => {
-                self.syncs.all[sync].spinners += 1;
-                self.syncs.lists.push(2 * sync, thread);
-                Then::Wait(waits(sync), Wait::Spin)
-            }
-            Wait::Block => {
-                self.syncs.lists.push(2 * sync + 1, thread);
-                Then::Wait(waits(sync), Wait::Block)
-            }
-        }
+        let how = self.syncs.wait(sync);
+        self.syncs.all[sync].spinners += u32::from(how == Wait::Spin);
+        self.queue(thread, sync, how)
+    }
+
+    /// `thread` joins those that wait for `sync`.
+    fn queue(&mut self, thread: ThreadId, sync: usize, how: Wait) -> Then {
+        let spins = how == Wait::Spin && self.syncs.all[sync].kind == SyncKind::SpinLock;
+        self.syncs.lists.push(2 * sync + usize::from(!spins), thread);
+        self.rarely[thread.index()].sync = ThreadId::new(sync).0;
+        Then::Wait(Waits::Sync, how)
     }
 
     /// `thread` gets the free lock `sync`: whoever else spins for it spins in vain.
@@ -166,9 +167,9 @@ impl Engine<'_> {
 
     fn hold(&mut self, thread: ThreadId, sync: usize, holds: bool) {
         if self.syncs.all[sync].kind == SyncKind::SpinLock {
-            let held = &mut self.threads[thread.index()].held;
+            let held = &mut self.rarely[thread.index()].held;
             *held = if holds { *held + 1 } else { *held - 1 };
-            self.machine.threads[thread.index()].holds_spin_lock = *held > 0;
+            self.machine.threads[thread.index()].set_holds_spin_lock(*held > 0);
         }
     }
 
@@ -210,10 +211,11 @@ impl Engine<'_> {
     /// A thread that spins has a CPU again: whether what it waits for is there now.
     pub(super) fn retry(&mut self, thread: ThreadId) -> bool {
         let runtime = &mut self.threads[thread.index()];
+        let rarely = &mut self.rarely[thread.index()];
         let sync = match runtime.waits {
-            Waits::Sync(sync) => sync as usize,
-            Waits::Message if runtime.mailbox > 0 => {
-                runtime.mailbox -= 1;
+            Waits::Sync => rarely.sync as usize,
+            Waits::Message if rarely.mailbox > 0 => {
+                rarely.mailbox -= 1;
                 runtime.waits = Waits::Nothing;
                 self.answered(thread);
                 return true;
@@ -237,10 +239,11 @@ impl Engine<'_> {
 
     /// A thread that spins for a lock loses its CPU.
     pub(super) fn stop_spinning(&mut self, thread: ThreadId) {
-        if let Waits::Sync(sync) = self.threads[thread.index()].waits
-            && self.syncs.all[sync as usize].kind == SyncKind::SpinLock
+        let sync = self.rarely[thread.index()].sync as usize;
+        if self.threads[thread.index()].waits == Waits::Sync
+            && self.syncs.all[sync].kind == SyncKind::SpinLock
         {
-            self.syncs.lists.remove(2 * sync as usize, thread);
+            self.syncs.lists.remove(2 * sync, thread);
         }
     }
 
@@ -251,8 +254,7 @@ impl Engine<'_> {
             semaphore.count -= 1;
             return Then::Go;
         }
-        self.syncs.lists.push(2 * sync + 1, thread);
-        Then::Wait(waits(sync), Wait::Block)
+        self.queue(thread, sync, Wait::Block)
     }
 
     fn up(&mut self, sync: usize) -> Then {
@@ -272,8 +274,7 @@ impl Engine<'_> {
                 self.take(next, monitor);
                 self.wake(next);
             } else {
-                self.threads[next.index()].waits = waits(monitor);
-                self.syncs.lists.push(2 * monitor + 1, next);
+                self.queue(next, monitor, Wait::Block);
             }
         }
         Then::Go
@@ -283,8 +284,7 @@ impl Engine<'_> {
         let SyncKind::Barrier(parties, how) = self.syncs.all[sync].kind else { return Then::Go };
         self.syncs.all[sync].count += 1;
         if self.syncs.all[sync].count < parties {
-            self.syncs.lists.push(2 * sync + 1, thread);
-            return Then::Wait(waits(sync), how);
+            return self.queue(thread, sync, how);
         }
         self.syncs.all[sync].count = 0;
         self.tally.barriers += 1;
@@ -305,7 +305,7 @@ impl Engine<'_> {
     fn send(&mut self, thread: ThreadId, to: ThreadId) -> Then {
         let (options, now) = (self.options, self.machine.now);
         let node = |thread: ThreadId| {
-            let cpu = self.machine.threads[thread.index()].last_cpu;
+            let cpu = self.machine.threads[thread.index()].last_cpu();
             cpu.map(|cpu| cpu.index() * options.nodes / options.cpus)
         };
         let apart = node(to).is_some_and(|other| Some(other) != node(thread));
@@ -322,11 +322,11 @@ impl Engine<'_> {
     }
 
     fn receive(&mut self, thread: ThreadId, how: Wait) -> Then {
-        let runtime = &mut self.threads[thread.index()];
-        if runtime.mailbox == 0 {
+        let mailbox = &mut self.rarely[thread.index()].mailbox;
+        if *mailbox == 0 {
             return Then::Wait(Waits::Message, how);
         }
-        runtime.mailbox -= 1;
+        *mailbox -= 1;
         self.answered(thread);
         Then::Go
     }
@@ -335,8 +335,9 @@ impl Engine<'_> {
     pub(super) fn deliver(&mut self, thread: ThreadId) {
         let spins = self.spins(thread);
         let runtime = &mut self.threads[thread.index()];
+        let mailbox = &mut self.rarely[thread.index()].mailbox;
         if runtime.waits != Waits::Message {
-            runtime.mailbox += 1;
+            *mailbox += 1;
         } else if runtime.state == State::Blocked {
             self.answered(thread);
             self.wake(thread);
@@ -346,8 +347,8 @@ impl Engine<'_> {
             self.go_on(thread);
         } else {
             // It spun until its quantum ended: it finds the message when it runs again.
-            self.unmet -= usize::from(runtime.mailbox == 0);
-            runtime.mailbox += 1;
+            self.unmet -= usize::from(*mailbox == 0);
+            *mailbox += 1;
         }
     }
 
@@ -360,6 +361,7 @@ impl Engine<'_> {
     }
 }
 
-fn waits(sync: usize) -> Waits {
-    Waits::Sync(ThreadId::new(sync).0)
+/// The random numbers of `thread`: each thread has its own, so that every policy has the same work to do.
+fn stream(options: &Options, thread: ThreadId) -> Rng {
+    Rng::stream(options.seed, u64::from(thread.0))
 }

@@ -144,10 +144,7 @@ pub(super) fn explain(engine: &Engine<'_>) -> Stop {
 
 /// Follows lock holders from `thread` until one comes twice; without a cycle of locks, `thread` itself.
 fn on_cycle(engine: &Engine<'_>, thread: ThreadId) -> ThreadId {
-    let next = |thread: ThreadId| match engine.threads[thread.index()].waits {
-        Waits::Sync(sync) => engine.syncs.all[sync as usize].holder,
-        _ => None,
-    };
+    let next = |thread: ThreadId| engine.syncs.all[engine.awaited(thread)? as usize].holder;
     let mut at = thread;
     for _ in 0..engine.threads.len() {
         match next(at) {
@@ -167,7 +164,8 @@ fn describe(engine: &Engine<'_>, thread: ThreadId) -> Waiting {
     };
     let (what, on) = match runtime.waits {
         Waits::Message => ("a message".to_owned(), senders(engine, thread)),
-        Waits::Sync(sync) => {
+        Waits::Sync => {
+            let sync = engine.rarely[thread.index()].sync;
             let state = engine.syncs.all[sync as usize];
             let called = &engine.workload.synchronizers[sync as usize].name;
             match state.kind {
@@ -188,14 +186,15 @@ fn describe(engine: &Engine<'_>, thread: ThreadId) -> Waiting {
         }
         Waits::Io | Waits::Nothing => ("a CPU, kept for".to_owned(), kept(engine)),
     };
-    let phase = (runtime.pc as usize).saturating_sub(usize::from(!runtime.computing));
+    let start = engine.starts[engine.workload.tasks[thread.index()].program as usize];
+    let phase = ((runtime.pc - start) as usize).saturating_sub(usize::from(!runtime.computing));
     Waiting { thread, name: engine.workload.tasks[thread.index()].name.clone(), phase, what, on }
 }
 
 /// Threads that wait for something else and were the last on their CPU: a policy that runs nobody there keeps it for them.
 fn kept(engine: &Engine<'_>) -> Vec<String> {
     let idle = engine.cpus.iter().zip(&engine.machine.running).filter(|(_, running)| running.is_none());
-    let last = idle.filter_map(|(cpu, _)| cpu.last.map(|(thread, _)| thread));
+    let last = idle.filter_map(|(cpu, _)| cpu.last);
     let blocked = last.filter(|thread| engine.threads[thread.index()].state == State::Blocked);
     blocked.take(NAMES_MAX).map(|thread| engine.workload.tasks[thread.index()].name.clone()).collect()
 }
@@ -209,7 +208,7 @@ fn users(engine: &Engine<'_>, sync: u32, but: ThreadId, counts: fn(&Op) -> bool)
     others(engine, but, |thread| {
         let job = engine.workload.tasks[thread.index()].job;
         let is = |name: SyncRef| engine.workload.resolve(job, name) == sync as usize;
-        let waits_too = engine.threads[thread.index()].waits == Waits::Sync(sync);
+        let waits_too = engine.awaited(thread) == Some(sync);
         !waits_too && program(engine, thread).iter().any(|op| counts(op) && named(op).is_some_and(is))
     })
 }
@@ -227,7 +226,7 @@ fn senders(engine: &Engine<'_>, to: ThreadId) -> Vec<String> {
 }
 
 fn program<'a>(engine: &'a Engine<'_>, thread: ThreadId) -> &'a [Op] {
-    &engine.workload.programs[engine.threads[thread.index()].program as usize]
+    &engine.workload.programs[engine.workload.tasks[thread.index()].program as usize]
 }
 
 fn others(engine: &Engine<'_>, but: ThreadId, counts: impl Fn(ThreadId) -> bool) -> Vec<String> {

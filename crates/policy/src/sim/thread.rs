@@ -1,15 +1,15 @@
 //! A thread in motion: where it is in its program and in its life.
 
-use super::Task;
+use super::{Dist, Task};
 use crate::rng::Rng;
-use crate::unit::{CpuId, Ns};
+use crate::unit::Ns;
 
-/// Where a thread is in its life.
+/// Where a thread is in its life. Where it runs, the machine's facts say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Absent,
     Ready,
-    Running(CpuId),
+    Running,
     Blocked,
     Ended,
 }
@@ -20,33 +20,32 @@ pub(super) enum Waits {
     Nothing,
     Io,
     Message,
-    Sync(u32),
+    /// For the synchronizer in [`Rarely::sync`].
+    Sync,
 }
 
 /// How many `Repeat`s may stand inside each other.
 pub(super) const NESTING_MAX: usize = 6;
 
-/// A thread in motion: a cache line, since most of a large run's time goes to fetching them.
-#[repr(align(64))]
+/// A thread in motion, in half a cache line: most of a large run's time goes to fetching them.
+#[repr(align(32))]
 pub(super) struct Runtime {
+    pub(super) remaining: Ns,
+    pub(super) demand: Ns,
+    /// Its place among the phases of all programs.
+    pub(super) pc: u32,
+    /// Rounds left of the innermost loop.
+    pub(super) rounds: u32,
+    /// How many random numbers it has drawn.
+    draws: u32,
     pub(super) state: State,
     pub(super) waits: Waits,
     pub(super) computing: bool,
     /// How many loops it is in.
-    pub(super) depth: u8,
-    pub(super) held: u16,
-    pub(super) program: u32,
-    pub(super) pc: u32,
-    /// Rounds left of the innermost loop.
-    pub(super) rounds: u32,
-    pub(super) mailbox: u32,
-    pub(super) working_set_kib: u32,
-    pub(super) remaining: Ns,
-    pub(super) demand: Ns,
-    pub(super) rng: Rng,
+    depth: u8,
 }
 
-const _: () = assert!(size_of::<Runtime>() == 64);
+const _: () = assert!(size_of::<Runtime>() == 32);
 
 /// What is seldom asked of a thread.
 pub(super) struct Rarely {
@@ -55,33 +54,47 @@ pub(super) struct Rarely {
     pub(super) sent_at: Ns,
     /// What its CPU had brought into its cache when it left; `u64::MAX` when none of its blocks are there.
     pub(super) left_at_kib: u64,
+    pub(super) working_set_kib: u64,
+    /// What it waits for, if that is a synchronizer.
+    pub(super) sync: u32,
+    pub(super) mailbox: u32,
+    /// Spin locks that it holds.
+    pub(super) held: u32,
     /// Rounds left of the loops outside the innermost.
-    pub(super) outer: [u32; NESTING_MAX],
+    outer: [u32; NESTING_MAX - 1],
 }
 
 impl Runtime {
-    /// A thread that has not come yet.
-    pub(super) fn new(task: &Task, rng: Rng) -> Runtime {
+    /// A thread that has not come yet, whose program begins at `pc`.
+    pub(super) fn new(pc: u32) -> Runtime {
         Runtime {
+            remaining: Ns::ZERO,
+            demand: Ns::ZERO,
+            pc,
+            rounds: 0,
+            draws: 0,
             state: State::Absent,
             waits: Waits::Nothing,
             computing: false,
             depth: 0,
-            held: 0,
-            program: task.program,
-            pc: 0,
-            rounds: 0,
-            mailbox: 0,
-            working_set_kib: u32::try_from(task.working_set_kib).unwrap_or(u32::MAX),
-            remaining: Ns::ZERO,
-            demand: Ns::ZERO,
-            rng,
         }
+    }
+
+    /// Draws a time with the next of the random numbers of its own, `stream`.
+    pub(super) fn draw(&mut self, time: Dist, stream: impl FnOnce() -> Rng) -> Ns {
+        if let Dist::Fixed(time) = time {
+            return time;
+        }
+        let drawn = self.draws;
+        self.draws = drawn.wrapping_add(1);
+        time.draw(&mut stream().after(u64::from(drawn)))
     }
 
     /// Enters a loop of so many rounds.
     pub(super) fn repeat(&mut self, times: u32, rarely: &mut Rarely) {
-        rarely.outer[usize::from(self.depth).min(NESTING_MAX - 1)] = self.rounds;
+        if let Some(outside) = outside(self.depth) {
+            rarely.outer[outside] = self.rounds;
+        }
         self.rounds = times;
         self.depth += 1;
         self.pc += 1;
@@ -94,14 +107,30 @@ impl Runtime {
             self.pc = start + 1;
         } else {
             self.depth = self.depth.saturating_sub(1);
-            self.rounds = rarely.outer[usize::from(self.depth).min(NESTING_MAX - 1)];
+            if let Some(outside) = outside(self.depth) {
+                self.rounds = rarely.outer[outside];
+            }
             self.pc += 1;
         }
     }
 }
 
+/// Where the rounds of the innermost of `depth` loops are kept while a loop inside it goes on.
+fn outside(depth: u8) -> Option<usize> {
+    usize::from(depth).checked_sub(1).map(|outside| outside.min(NESTING_MAX - 2))
+}
+
 impl Rarely {
-    pub(super) fn new() -> Rarely {
-        Rarely { wait_since: Ns::ZERO, sent_at: Ns::MAX, left_at_kib: u64::MAX, outer: [0; NESTING_MAX] }
+    pub(super) fn new(task: &Task) -> Rarely {
+        Rarely {
+            wait_since: Ns::ZERO,
+            sent_at: Ns::MAX,
+            left_at_kib: u64::MAX,
+            working_set_kib: task.working_set_kib.min(u64::from(u32::MAX)),
+            sync: 0,
+            mailbox: 0,
+            held: 0,
+            outer: [0; NESTING_MAX - 1],
+        }
     }
 }

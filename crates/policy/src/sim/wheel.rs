@@ -5,110 +5,125 @@
 use crate::unit::Ns;
 
 /// A wheel has a slot for each value of a digit of six bits.
-const DIGIT_BITS: u32 = 6;
+const DIGIT_BITS: usize = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 /// Eleven digits hold any time.
 const WHEELS: usize = 11;
-
-struct Slot<T> {
-    /// The earliest of its times.
-    first: u64,
-    items: Vec<(u64, T)>,
-}
+/// A slot with at most so many items is sorted at once instead of being spread over the slots of a lower wheel.
+const SORTED_MAX: usize = 16;
+/// With more than so many items the sorted ones go back into slots.
+const NEAR_MAX: usize = 64;
+/// As many items come soon enough that what they need is still in a cache then.
+const SOON_MAX: usize = 1024;
 
 /// Items by time; equal times in the order in which they were put in.
 ///
-/// Invariants: no item is earlier than `now`, the time of the last that was taken; an item stands in the wheel of the highest
-/// digit in which its time differs from `now`, in the slot of that digit, so that the first slot of the lowest wheel in use
-/// has the earliest; `filled` has a bit for each slot in use.
+/// Invariants: `near` has the items earlier than `end`, from `taken` on, sorted; the others stand in slots. An item in a slot
+/// is in the wheel of the highest digit in which its time differs from `base`, in the slot of that digit, so that the first
+/// slot of the lowest wheel in use has the earliest; `filled` has a bit for each slot in use. `base <= end`.
 pub(super) struct Wheel<T> {
-    now: u64,
-    filled: [u64; WHEELS],
-    slots: Vec<Slot<T>>,
-    /// How many of the slot of `now` have been taken.
+    near: Vec<(u64, T)>,
     taken: usize,
-    len: usize,
+    end: u64,
+    base: u64,
+    filled: [u64; WHEELS],
+    slots: Vec<Vec<(u64, T)>>,
 }
 
 impl<T: Copy> Wheel<T> {
     pub(super) fn new() -> Wheel<T> {
-        let slots = (0..WHEELS * SLOTS).map(|_| Slot { first: u64::MAX, items: Vec::new() }).collect();
-        Wheel { now: 0, filled: [0; WHEELS], slots, taken: 0, len: 0 }
+        let slots = (0..WHEELS * SLOTS).map(|_| Vec::new()).collect();
+        Wheel { near: Vec::new(), taken: 0, end: 0, base: 0, filled: [0; WHEELS], slots }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.taken == self.near.len() && self.filled == [0; WHEELS]
     }
 
-    /// Puts an item in for `at` or, if a later one has been taken, for the time of that.
+    /// Puts an item in.
     pub(super) fn push(&mut self, at: Ns, item: T) {
-        self.len += 1;
-        self.place(at.0.max(self.now), item);
-    }
-
-    /// The time of the earliest item; `Ns::MAX` without one.
-    pub(super) fn first(&self) -> Ns {
-        self.first_slot().map_or(Ns::MAX, |(wheel, slot)| Ns(self.slots[wheel * SLOTS + slot].first))
-    }
-
-    /// Takes the earliest item.
-    pub(super) fn pop(&mut self) -> Option<(Ns, T)> {
-        let (wheel, slot) = self.first_slot()?;
-        self.now = self.slots[wheel * SLOTS + slot].first;
-        if wheel > 0 {
-            self.spread(wheel, slot);
+        if at.0 >= self.end {
+            return self.place(at.0, item);
         }
-        let slot = digit(self.now, 0);
-        let items = &mut self.slots[slot].items;
-        let (at, item) = items[self.taken];
+        let mut place = self.near.len();
+        while place > self.taken && self.near[place - 1].0 > at.0 {
+            place -= 1;
+        }
+        self.near.insert(place, (at.0, item));
+        if self.near.len() - self.taken > NEAR_MAX && self.end - self.base > 1 {
+            self.put_back();
+        }
+    }
+
+    /// The time of the earliest item; `Ns::MAX` without one. Tells `soon` of items that come not long after, many at once.
+    pub(super) fn first(&mut self, soon: impl FnMut(&[(u64, T)])) -> Ns {
+        if self.taken == self.near.len() && !self.draw_near(soon) {
+            return Ns::MAX;
+        }
+        Ns(self.near[self.taken].0)
+    }
+
+    /// Takes the earliest item, which [`first`](Wheel::first) has named.
+    pub(super) fn pop(&mut self) -> Option<T> {
+        let (_, item) = *self.near.get(self.taken)?;
         self.taken += 1;
-        self.len -= 1;
-        if self.taken == items.len() {
+        if self.taken == self.near.len() {
+            self.near.clear();
             self.taken = 0;
-            items.clear();
-            self.slots[slot].first = u64::MAX;
-            self.filled[0] &= !(1 << slot);
         }
-        Some((Ns(at), item))
+        Some(item)
     }
 
-    /// An item that comes soon, perhaps not the first.
-    pub(super) fn glance(&self) -> Option<T> {
-        let (wheel, slot) = self.first_slot()?;
-        let taken = if wheel == 0 { self.taken } else { 0 };
-        self.slots[wheel * SLOTS + slot].items.get(taken).map(|(_, item)| *item)
+    /// Sorts the items of the first slots; whether there are any.
+    fn draw_near(&mut self, mut soon: impl FnMut(&[(u64, T)])) -> bool {
+        loop {
+            let Some(wheel) = self.filled.iter().position(|&filled| filled != 0) else { return false };
+            let digit = self.filled[wheel].trailing_zeros() as usize;
+            self.filled[wheel] &= !(1 << digit);
+            let mut items = core::mem::take(&mut self.slots[wheel * SLOTS + digit]);
+            let low = wheel * DIGIT_BITS;
+            // The digits of `base` above this one, this one, and zeros.
+            self.base = (self.base >> low & !(SLOTS as u64 - 1) | digit as u64) << low;
+            self.end = self.base;
+            let sorted = wheel == 0 || items.len() <= SORTED_MAX;
+            if sorted {
+                self.end = self.base.saturating_add(1 << low);
+                self.near.append(&mut items);
+                self.near.sort_by_key(|(at, _)| *at);
+            } else {
+                if items.len() <= SOON_MAX {
+                    soon(&items);
+                }
+                items.drain(..).for_each(|(at, item)| self.place(at, item));
+            }
+            // The slot keeps its memory for the next turn.
+            self.slots[wheel * SLOTS + digit] = items;
+            if sorted {
+                return true;
+            }
+        }
     }
 
-    fn first_slot(&self) -> Option<(usize, usize)> {
-        let wheel = self.filled.iter().position(|&filled| filled != 0)?;
-        Some((wheel, self.filled[wheel].trailing_zeros() as usize))
+    /// Puts the sorted items from `base` on back into slots.
+    fn put_back(&mut self) {
+        self.end = self.base;
+        let from = self.taken + self.near[self.taken..].partition_point(|(at, _)| *at < self.base);
+        let mut items = core::mem::take(&mut self.near);
+        items.drain(from..).for_each(|(at, item)| self.place(at, item));
+        self.near = items;
     }
 
     fn place(&mut self, at: u64, item: T) {
-        let wheel = (at ^ self.now).checked_ilog2().map_or(0, |bit| (bit / DIGIT_BITS) as usize);
+        let wheel = (at ^ self.base).checked_ilog2().map_or(0, |bit| bit as usize / DIGIT_BITS);
         let slot = digit(at, wheel);
         self.filled[wheel] |= 1 << slot;
-        let slot = &mut self.slots[wheel * SLOTS + slot];
-        slot.first = slot.first.min(at);
-        slot.items.push((at, item));
-    }
-
-    /// Moves the items of a slot, the first of which is due, to lower wheels.
-    fn spread(&mut self, wheel: usize, slot: usize) {
-        self.filled[wheel] &= !(1 << slot);
-        let slot = &mut self.slots[wheel * SLOTS + slot];
-        slot.first = u64::MAX;
-        let mut items = core::mem::take(&mut slot.items);
-        let index = wheel * SLOTS + digit(self.now, wheel);
-        items.drain(..).for_each(|(at, item)| self.place(at, item));
-        // The slot keeps its memory for the next turn.
-        self.slots[index].items = items;
+        self.slots[wheel * SLOTS + slot].push((at, item));
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "six bits")]
 fn digit(time: u64, wheel: usize) -> usize {
-    (time >> (wheel * DIGIT_BITS as usize)) as usize % SLOTS
+    (time >> (wheel * DIGIT_BITS)) as usize % SLOTS
 }
 
 #[cfg(test)]
@@ -128,8 +143,8 @@ mod tests {
                     plain.push((at, number));
                 } else {
                     let least = plain.iter().min().copied();
-                    assert_eq!(wheel.first(), least.map_or(Ns::MAX, |(at, _)| Ns(at)));
-                    assert_eq!(wheel.pop(), least.map(|(at, number)| (Ns(at), number)));
+                    assert_eq!(wheel.first(|_| ()), least.map_or(Ns::MAX, |(at, _)| Ns(at)));
+                    assert_eq!(wheel.pop(), least.map(|(_, number)| number));
                     plain.retain(|item| Some(*item) != least);
                     now = least.map_or(now, |(at, _)| at);
                 }

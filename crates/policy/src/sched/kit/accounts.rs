@@ -2,18 +2,20 @@
 //!
 //! Source: the Xen credit scheduler as its documentation describes it (weights, caps, under and over).
 
-use super::Lists;
+use super::{Lists, LocalQueues, Memory, touch};
 use crate::sched::{Arrival, Decision, Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
 
+/// What is known of a thread, in half a cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(32))]
 struct Account {
     credit_ns: i64,
     spent: Ns,
+    /// The first period for which it has not been settled.
     period: u64,
-    parked_in: u64,
     boosted: bool,
 }
 
@@ -23,8 +25,13 @@ struct Account {
 /// above one period's share; what is taken is what ran; who has spent its cap is parked until the next period.
 #[derive(Clone, Debug)]
 pub struct Accounts {
+    /// Those who may run.
+    pub queues: LocalQueues,
     cpus: u64,
     period: Ns,
+    quantum: Ns,
+    /// The period that it is now, and when the next begins.
+    turn: (u64, Ns),
     weights: u64,
     accounts: Vec<Account>,
     parked: Lists,
@@ -35,8 +42,11 @@ impl Accounts {
     #[must_use]
     pub fn new(setup: &Setup<'_>) -> Accounts {
         Accounts {
+            queues: LocalQueues::new(setup),
             cpus: setup.cpus as u64,
             period: Ns(setup.tuning.period.0.max(1)),
+            quantum: setup.tuning.quantum,
+            turn: (0, Ns::ZERO),
             weights: 0,
             accounts: vec![Account::default(); setup.threads.len()],
             parked: Lists::new(setup.cpus, setup.threads.len()),
@@ -45,11 +55,12 @@ impl Accounts {
 
     /// `thread` can run; a new one opens an account, which makes the shares of the others smaller.
     pub fn enter(&mut self, machine: &Machine, thread: ThreadId, how: Arrival) {
+        let period = self.turn(machine.now);
         let account = &mut self.accounts[thread.index()];
         account.boosted = how == Arrival::Woken;
         if how == Arrival::New {
             self.weights += u64::from(machine.threads[thread.index()].weight.max(1));
-            account.period = machine.now.0 / self.period.0;
+            account.period = period;
         }
     }
 
@@ -65,25 +76,24 @@ impl Accounts {
         }
     }
 
-    /// How soon `thread` goes: 2 just woken and with credit, 1 with credit, 0 without; or it is over its cap and was parked on
-    /// `cpu`.
-    pub fn level(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) -> Option<u8> {
+    /// Puts `thread` into the queue of its CPU: first those just woken and with credit, then those with credit, then those
+    /// without. Or it is over its cap, and parked.
+    pub fn queue(&mut self, machine: &Machine, thread: ThreadId) {
         if self.allowance(machine, thread) == Ns::ZERO {
-            self.accounts[thread.index()].parked_in = machine.now.0 / self.period.0;
-            self.parked.push(cpu.index(), thread);
-            return None;
+            return self.parked.push(self.queues.home(thread).index(), thread);
         }
         let account = self.accounts[thread.index()];
-        Some(u8::from(account.credit_ns > 0) * (1 + u8::from(account.boosted)))
+        let level = u8::from(account.credit_ns > 0) * (1 + u8::from(account.boosted));
+        self.queues.append(thread, level);
     }
 
-    /// Run `thread` for at most `quantum`, and no longer than it may.
-    pub fn run(&mut self, machine: &Machine, thread: ThreadId, quantum: Ns) -> Decision {
-        Decision::quantum(Some(thread), self.allowance(machine, thread).min(quantum))
+    /// Run `thread` for at most a quantum, and no longer than it may.
+    pub fn run(&mut self, machine: &Machine, thread: ThreadId) -> Decision {
+        Decision::quantum(Some(thread), self.allowance(machine, thread).min(self.quantum))
     }
 
     /// What `thread` may still spend in this period.
-    pub fn allowance(&mut self, machine: &Machine, thread: ThreadId) -> Ns {
+    fn allowance(&mut self, machine: &Machine, thread: ThreadId) -> Ns {
         self.settle(machine, thread);
         match self.cap(machine, thread) {
             Ns::ZERO => Ns::MAX,
@@ -94,41 +104,69 @@ impl Accounts {
     /// Takes back a thread parked on `cpu` in an earlier period.
     pub fn unpark(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
         let thread = self.parked.first(cpu.index())?;
-        let due = self.accounts[thread.index()].parked_in < machine.now.0 / self.period.0;
+        // It was settled when it was parked.
+        let due = self.accounts[thread.index()].period <= self.turn(machine.now);
         if due { self.parked.pop(cpu.index()) } else { None }
     }
 
     /// What a CPU without work does: wait for the next period if a thread is parked on it.
     #[must_use]
-    pub fn wait(&self, machine: &Machine, cpu: CpuId) -> Decision {
-        match self.parked.first(cpu.index()) {
-            None => Decision::Idle,
-            Some(_) => {
-                Decision::IdleUntil(Ns((machine.now.0 / self.period.0 + 1).saturating_mul(self.period.0)))
-            }
+    pub fn wait(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
+        self.turn(machine.now);
+        self.parked.first(cpu.index()).map_or(Decision::Idle, |_| Decision::IdleUntil(self.turn.1))
+    }
+
+    /// The number of the period that it is at `now`, which never goes back.
+    fn turn(&mut self, now: Ns) -> u64 {
+        if now >= self.turn.1 {
+            let number = now.0 / self.period.0;
+            self.turn = (number, Ns((number + 1).saturating_mul(self.period.0)));
         }
+        self.turn.0
     }
 
     /// What `thread` may spend in a period; zero means no cap.
     fn cap(&self, machine: &Machine, thread: ThreadId) -> Ns {
-        let permille = u128::from(machine.threads[thread.index()].cap_permille);
-        Ns(u64::try_from(u128::from(self.period.0) * permille / 1000).unwrap_or(u64::MAX))
+        match machine.threads[thread.index()].cap_permille {
+            0 => Ns::ZERO,
+            permille => Ns(muldiv(self.period.0, u64::from(permille), 1000)),
+        }
     }
 
     fn settle(&mut self, machine: &Machine, thread: ThreadId) {
-        let weight = u128::from(machine.threads[thread.index()].weight.max(1));
-        let share =
-            u128::from(self.cpus) * u128::from(self.period.0) * weight / u128::from(self.weights.max(1));
-        let share = i64::try_from(share.min(u128::from(self.period.0))).unwrap_or(i64::MAX);
-        let cap = self.cap(machine, thread);
-        let (account, period) = (&mut self.accounts[thread.index()], machine.now.0 / self.period.0 + 1);
+        let (period, cap) = (self.turn(machine.now) + 1, self.cap(machine, thread));
+        let account = &mut self.accounts[thread.index()];
         let passed = period - account.period;
-        if passed > 0 {
-            let given = share.saturating_mul(i64::try_from(passed).unwrap_or(i64::MAX));
-            account.credit_ns = account.credit_ns.saturating_add(given).min(share);
-            // What went over the cap (a quantum may straddle two periods) is taken from the next.
-            account.spent = account.spent - Ns(cap.0.saturating_mul(passed));
-            account.period = period;
+        if passed == 0 {
+            return;
         }
+        let weight = u64::from(machine.threads[thread.index()].weight.max(1));
+        let all = self.cpus.saturating_mul(self.period.0);
+        let share = muldiv(all, weight, self.weights.max(1)).min(self.period.0);
+        let share = i64::try_from(share).unwrap_or(i64::MAX);
+        let given = share.saturating_mul(i64::try_from(passed).unwrap_or(i64::MAX));
+        account.credit_ns = account.credit_ns.saturating_add(given).min(share);
+        // What went over the cap (a quantum may straddle two periods) is taken from the next.
+        account.spent = account.spent - Ns(cap.0.saturating_mul(passed));
+        account.period = period;
+    }
+}
+
+impl Memory for Accounts {
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
+        self.queues.soon(cpu)
+    }
+
+    fn fetch(&self, threads: &[ThreadId]) {
+        touch(threads.iter().map(|thread| u32::from(self.accounts[thread.index()].boosted)));
+        self.queues.fetch(threads);
+    }
+}
+
+/// `a * b / c`, at most what 64 bits hold; division of 128 bits is slow, and seldom needed.
+fn muldiv(a: u64, b: u64, c: u64) -> u64 {
+    match a.checked_mul(b) {
+        Some(product) => product / c,
+        None => u64::try_from(u128::from(a) * u128::from(b) / u128::from(c)).unwrap_or(u64::MAX),
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of ready threads, linked through arrays: no allocation when a thread moves between them.
 
-use super::CpuSet;
-use crate::unit::ThreadId;
+use super::{CpuSet, Memory, touch};
+use crate::unit::{CpuId, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
 
@@ -13,12 +13,14 @@ const NIL: u32 = u32::MAX;
 struct Link {
     previous: u32,
     next: u32,
+    /// The list in which it stands, or stood last.
     list: u32,
+    stands: bool,
 }
 
 /// Many first-in first-out lists over one population of threads.
 ///
-/// Invariant: a thread stands in at most one list.
+/// Invariant: a thread stands in at most one list. The first of a list has no `previous` that counts, the last no `next`.
 #[derive(Clone, Debug)]
 pub struct Lists {
     ends: Vec<(u32, u32)>,
@@ -29,7 +31,7 @@ impl Lists {
     /// `lists` empty lists for `threads` threads.
     #[must_use]
     pub fn new(lists: usize, threads: usize) -> Lists {
-        let nowhere = Link { previous: NIL, next: NIL, list: NIL };
+        let nowhere = Link { previous: NIL, next: NIL, list: NIL, stands: false };
         Lists { ends: vec![(NIL, NIL); lists], links: vec![nowhere; threads] }
     }
 
@@ -40,11 +42,29 @@ impl Lists {
         (head != NIL).then_some(ThreadId(head))
     }
 
+    fn fetch(&self, threads: &[ThreadId]) {
+        touch(threads.iter().map(|thread| self.links[thread.index()].list));
+    }
+
     /// The list in which `thread` stands.
     #[must_use]
     pub fn list_of(&self, thread: ThreadId) -> Option<usize> {
+        let Link { list, stands, .. } = self.links[thread.index()];
+        stands.then_some(list as usize)
+    }
+
+    /// The list in which `thread` stands or stood last, or that it was told to remember.
+    #[must_use]
+    pub fn last_list_of(&self, thread: ThreadId) -> Option<usize> {
         let list = self.links[thread.index()].list;
         (list != NIL).then_some(list as usize)
+    }
+
+    /// Lets `thread`, which stands in no list, remember `list` as if it had stood there.
+    ///
+    /// Panics: with 2^32 lists or more.
+    pub fn remember(&mut self, thread: ThreadId, list: usize) {
+        self.links[thread.index()].list = u32::try_from(list).expect("fewer than 2^32 lists");
     }
 
     /// Appends `thread` to `list`.
@@ -53,7 +73,7 @@ impl Lists {
     pub fn push(&mut self, list: usize, thread: ThreadId) {
         let (head, tail) = self.ends[list];
         let number = u32::try_from(list).expect("fewer than 2^32 lists");
-        self.links[thread.index()] = Link { previous: tail, next: NIL, list: number };
+        self.links[thread.index()] = Link { previous: tail, next: NIL, list: number, stands: true };
         if tail == NIL {
             self.ends[list] = (thread.0, thread.0);
         } else {
@@ -72,14 +92,20 @@ impl Lists {
     /// Takes `thread` out of `list`, where it stands.
     pub fn remove(&mut self, list: usize, thread: ThreadId) {
         let Link { previous, next, .. } = self.links[thread.index()];
-        self.links[thread.index()].list = NIL;
-        match previous {
-            NIL => self.ends[list].0 = next,
-            _ => self.links[previous as usize].next = next,
-        }
-        match next {
-            NIL => self.ends[list].1 = previous,
-            _ => self.links[next as usize].previous = previous,
+        self.links[thread.index()].stands = false;
+        let (first, last) = self.ends[list];
+        if first == last {
+            self.ends[list] = (NIL, NIL);
+        } else if first == thread.0 {
+            // The next one's link is left alone: it would have to be fetched.
+            self.ends[list].0 = next;
+        } else {
+            self.links[previous as usize].next = next;
+            if last == thread.0 {
+                self.ends[list].1 = previous;
+            } else {
+                self.links[next as usize].previous = previous;
+            }
         }
     }
 }
@@ -135,6 +161,17 @@ impl ReadyVector {
         self.lists.list_of(thread).is_some()
     }
 
+    /// The queue in which `thread` waits or waited last, or that it was told to remember.
+    #[must_use]
+    pub fn last_queue_of(&self, thread: ThreadId) -> Option<usize> {
+        self.lists.last_list_of(thread).map(|list| list / usize::from(PRIORITIES))
+    }
+
+    /// Lets `thread`, which waits nowhere, remember `queue` as if it had waited there.
+    pub fn remember(&mut self, thread: ThreadId, queue: usize) {
+        self.lists.remember(thread, queue * usize::from(PRIORITIES));
+    }
+
     /// Appends `thread` to the list of `priority` in `queue`.
     pub fn push(&mut self, queue: usize, priority: u8, thread: ThreadId) {
         let level = priority.min(PRIORITIES - 1);
@@ -171,6 +208,17 @@ impl ReadyVector {
         if self.len[queue] == 0 {
             self.filled.remove(queue);
         }
+    }
+}
+
+impl Memory for ReadyVector {
+    /// The first in the queue of `cpu`, or in the only one.
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
+        self.first(cpu.index().min(self.bitmap.len() - 1))
+    }
+
+    fn fetch(&self, threads: &[ThreadId]) {
+        self.lists.fetch(threads);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which CPU has least and which has most to do, in constant time: loads change by one.
+//! The top level of two-level scheduling: which CPU has least and which has most to do, in constant time: loads change by one.
 
 use super::Lists;
 use crate::unit::{CpuId, ThreadId};
@@ -35,7 +35,7 @@ impl Loads {
     /// `cpu` has one thread more.
     pub fn add(&mut self, cpu: CpuId) {
         let load = self.load[cpu.index()];
-        self.shift(cpu, load, load + 1);
+        self.set(cpu, load, load + 1);
         self.most = self.most.max(load + 1);
         self.least += u32::from(self.least == load && self.by_load.first(load as usize).is_none());
     }
@@ -43,7 +43,7 @@ impl Loads {
     /// `cpu` has one thread less.
     pub fn remove(&mut self, cpu: CpuId) {
         let load = self.load[cpu.index()];
-        self.shift(cpu, load, load - 1);
+        self.set(cpu, load, load - 1);
         self.least = self.least.min(load - 1);
         self.most -= u32::from(self.most == load && self.by_load.first(load as usize).is_none());
     }
@@ -60,11 +60,25 @@ impl Loads {
         self.first(self.most)
     }
 
+    /// The CPU to steal from: the most loaded, if it has a thread to spare.
+    #[must_use]
+    pub fn victim(&self) -> Option<CpuId> {
+        (self.most > 1).then(|| self.most_loaded())
+    }
+
+    /// A thread of `from` goes to `to`.
+    pub fn shift(&mut self, from: CpuId, to: CpuId) {
+        if from != to {
+            self.remove(from);
+            self.add(to);
+        }
+    }
+
     fn first(&self, load: u32) -> CpuId {
         CpuId(self.by_load.first(load as usize).expect("a CPU has this load").0)
     }
 
-    fn shift(&mut self, cpu: CpuId, from: u32, to: u32) {
+    fn set(&mut self, cpu: CpuId, from: u32, to: u32) {
         // The lists are of numbers, whatever they are called.
         self.by_load.remove(from as usize, ThreadId(cpu.0));
         self.by_load.push(to as usize, ThreadId(cpu.0));

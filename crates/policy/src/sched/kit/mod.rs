@@ -6,7 +6,6 @@ mod cpuset;
 mod ends;
 mod fair_queues;
 mod heaps;
-mod homes;
 mod laps;
 mod lists;
 mod loads;
@@ -14,6 +13,7 @@ mod local;
 mod matrix;
 mod partitions;
 mod roster;
+mod space;
 mod tournament;
 mod warm;
 
@@ -23,7 +23,6 @@ pub use cpuset::CpuSet;
 pub use ends::Ends;
 pub use fair_queues::FairQueues;
 pub use heaps::Heaps;
-pub use homes::Homes;
 pub use laps::Laps;
 pub use lists::{Lists, PRIORITIES, ReadyVector};
 pub use loads::Loads;
@@ -31,5 +30,23 @@ pub use local::LocalQueues;
 pub use matrix::{Matrix, Packing};
 pub use partitions::{Partitions, Reservation};
 pub use roster::Roster;
+pub use space::{Rule, SpaceSharing};
 pub use tournament::Tournament;
 pub use warm::WarmQueues;
+
+use crate::unit::{CpuId, ThreadId};
+
+/// What a policy remembers of threads, so that a mechanism with many of them can have it fetched into a cache before it is
+/// needed. No decision depends on it.
+pub trait Memory {
+    /// Who will probably be next on `cpu`.
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId>;
+
+    /// Touches what is remembered of `threads`.
+    fn fetch(&self, threads: &[ThreadId]);
+}
+
+/// Reads values, so that what they stand in is in a cache when it is needed: many at once take little longer than one.
+pub(crate) fn touch(values: impl Iterator<Item = u32>) {
+    core::hint::black_box(values.fold(0, |all, value| all ^ value));
+}

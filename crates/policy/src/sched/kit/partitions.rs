@@ -73,25 +73,31 @@ impl Partitions {
         })
     }
 
-    /// `thread` can run. Its CPU, if it has one; and its group joins the queue when its last thread came.
-    pub fn wake(&mut self, machine: &Machine, thread: ThreadId, how: Arrival) -> Option<CpuId> {
+    /// `thread` can run. Its group joins the queue when its last thread came; whether it did.
+    pub fn wake(&mut self, machine: &Machine, thread: ThreadId, how: Arrival) -> bool {
         self.runnable[thread.index()] = true;
-        if how == Arrival::New
-            && let Some(group) = self.roster.come(machine, thread)
-        {
-            self.narrowness.set(self.queue.len(), u32::MAX - machine.groups[group.index()].width);
-            self.queue.push(group);
+        if how == Arrival::Woken {
+            return false;
         }
+        let Some(group) = self.roster.come(machine, thread) else { return false };
+        self.narrowness.set(self.queue.len(), u32::MAX - machine.groups[group.index()].width);
+        self.queue.push(group);
+        true
+    }
+
+    /// The CPU of `thread`, if its group has started.
+    #[must_use]
+    pub fn cpu(&self, thread: ThreadId) -> Option<CpuId> {
         self.cpu[thread.index()]
     }
 
-    /// `thread` left its CPU; if it was the last of its group, the group's CPUs are free.
-    pub fn left(&mut self, machine: &Machine, thread: ThreadId, why: Left) {
+    /// `thread` left its CPU; if it was the last of its group, the group's CPUs are free; whether it was.
+    pub fn left(&mut self, machine: &Machine, thread: ThreadId, why: Left) -> bool {
         self.runnable[thread.index()] = why == Left::Preempted;
         if why != Left::Ended {
-            return;
+            return false;
         }
-        let Some(group) = self.roster.end(machine, thread) else { return };
+        let Some(group) = self.roster.end(machine, thread) else { return false };
         self.ends.remove(group);
         let mut held = self.first_held[group.index()].take();
         while let Some(cpu) = held {
@@ -99,6 +105,7 @@ impl Partitions {
             self.tenant[cpu.index()] = None;
             held = self.next_held[cpu.index()].take();
         }
+        true
     }
 
     /// The thread that `cpu` is dedicated to, if it can run.

@@ -1,6 +1,6 @@
 //! Queues by cache: for each CPU the threads whose blocks are in its cache, and those that are warm nowhere.
 
-use super::ReadyVector;
+use super::{Memory, ReadyVector, touch};
 use crate::sched::{Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
@@ -42,5 +42,16 @@ impl WarmQueues {
 
     fn queue(&self, warm: Option<CpuId>) -> usize {
         warm.map_or(self.cold, CpuId::index)
+    }
+}
+
+impl Memory for WarmQueues {
+    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
+        self.ready.first(cpu.index()).or_else(|| self.ready.first(self.cold))
+    }
+
+    fn fetch(&self, threads: &[ThreadId]) {
+        touch(threads.iter().map(|thread| u32::from(self.since[thread.index()] == Ns::MAX)));
+        self.ready.fetch(threads);
     }
 }
