@@ -5,7 +5,7 @@ use policy::balance;
 use policy::balance::sim::run as balance_run;
 use policy::sched::registry;
 use policy::sim::config::{Document, Scenario};
-use policy::sim::{Outcome, simulate};
+use policy::sim::{Outcome, Stop, simulate};
 use std::path::Path;
 
 fn document(name: &str, set: &[(&str, &str)]) -> Document {
@@ -184,11 +184,13 @@ fn a_reservation_keeps_the_head_from_waiting_and_lets_short_groups_pass() {
 }
 
 #[test]
-fn partitions_kept_by_groups_that_wait_for_others_are_a_stall_that_says_so() {
+fn partitions_kept_by_groups_that_wait_for_others_are_a_deadlock_that_says_so() {
     let scenario = scenario(&document("synchronization", &[]));
     let schedule = scenario.schedule.as_ref().unwrap();
     let run = simulate(&schedule.workload, registry::find("space-static").unwrap(), &schedule.options);
-    let text = run.unwrap_err().to_string();
+    let stop = run.unwrap_err();
+    let text = stop.to_string();
+    assert!(matches!(stop, Stop::Deadlock { .. }), "{text}");
     assert!(text.contains("consumer0 waits for a CPU, kept for: producer0"), "{text}");
     assert!(text.contains("producer0 waits for semaphore `free`: "), "{text}");
 }

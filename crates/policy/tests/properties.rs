@@ -91,6 +91,35 @@ fn total(outcome: &Outcome, activity: Activity) -> u64 {
     outcome.trace.segments.iter().filter(|s| s.activity == activity).map(|s| (s.to - s.from).0).sum()
 }
 
+#[test]
+fn gangs_wider_than_one_decision_lays_begin_all_at_once() {
+    // A decision lays at most 64 cells: these gangs take several, and one comes while another is being laid.
+    const WIDTHS: [usize; 5] = [65, 200, 130, 64, 199];
+    let mut workload = Workload::new();
+    let program = workload.program(vec![Op::Compute(Dist::Fixed(Ns::us(2_500)))]);
+    for (index, width) in WIDTHS.iter().enumerate() {
+        workload.job(&format!("G{index}"), *width, program, Ns::us(300 * index as u64));
+    }
+    for policy in ["gang", "gang-buddy", "gang-alternate"] {
+        let mut options = options(200, 1);
+        options.costs = Costs::free();
+        let outcome = run(&workload, policy, &options);
+        let mut begins = vec![Ns::MAX; workload.tasks.len()];
+        for segment in &outcome.trace.segments {
+            let begin = &mut begins[segment.thread.index()];
+            *begin = (*begin).min(segment.from);
+        }
+        for job in &workload.jobs {
+            let mine = &begins[job.first.index()..job.first.index() + job.width as usize];
+            let (first, last) = (mine.iter().min().unwrap(), mine.iter().max().unwrap());
+            // Alternates run as soon as they have a cell; gangs proper in one slot, a round after they came at the latest.
+            assert!(policy == "gang-alternate" || first == last, "{policy}: {} {first} {last}", job.name);
+            assert!(*last < Ns::ms(8), "{policy}: {} begins at {last}", job.name);
+        }
+        assert_eq!(total(&outcome, Activity::Useful), 2_500_000 * workload.tasks.len() as u64, "{policy}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

@@ -52,7 +52,7 @@ impl Thread {
 
     /// Says whether it is warm.
     pub fn set_warm(&mut self, warm: bool) {
-        self.flags = self.flags & !WARM | u8::from(warm) * WARM;
+        self.flags = (self.flags & !WARM) | (u8::from(warm) * WARM);
     }
 
     /// The flag it raises while it holds a spin lock.
@@ -63,7 +63,7 @@ impl Thread {
 
     /// Raises or lowers that flag.
     pub fn set_holds_spin_lock(&mut self, holds: bool) {
-        self.flags = self.flags & !HOLDS_SPIN_LOCK | u8::from(holds) * HOLDS_SPIN_LOCK;
+        self.flags = (self.flags & !HOLDS_SPIN_LOCK) | (u8::from(holds) * HOLDS_SPIN_LOCK);
     }
 }
 

@@ -105,8 +105,10 @@ pub enum Structure {
     PerCpu,
 }
 
-/// A scheduling policy: pure decisions, each O(1) or O(log n), no allocation after it is built. Starting or freeing a whole
-/// group is as many decisions as it has threads.
+/// A scheduling policy: pure decisions, each O(1) or O(log n), no allocation after it is built.
+///
+/// Space sharing starts a whole group in one call, and frees its CPUs in one: O(width) steps then, but O(1) for each thread that
+/// comes, since it is given one CPU once and gives it back once. The matrix lays at most 64 cells in a call.
 ///
 /// The mechanism's duties: it calls `ready` once when a thread is created and once each time it wakes; `next` when a CPU has
 /// nothing to run, and obeys; `left` whenever a thread leaves a CPU; and it makes each CPU in `kick` ask again, preempting
@@ -140,6 +142,11 @@ pub trait Policy: Send {
     /// A new slot begins; every CPU asks for its thread right after.
     fn new_slot(&mut self, machine: &Machine) {
         let _ = machine;
+    }
+
+    /// Whether a CPU stays with its thread while that waits: threads that wait for each other's CPUs are then deadlocked.
+    fn dedicates(&self) -> bool {
+        false
     }
 
     /// Which structure a decision locks.

@@ -22,6 +22,14 @@ pub struct Waiting {
     pub on: Vec<String>,
 }
 
+impl Waiting {
+    /// Whether it can run, and waits for a CPU that is kept for another.
+    #[must_use]
+    pub fn for_cpu(&self) -> bool {
+        self.what.starts_with("a CPU")
+    }
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} waits for {}", self.name, self.what)?;
@@ -129,17 +137,24 @@ pub(super) fn explain(engine: &Engine<'_>) -> Stop {
         let runtime = &engine.threads[thread.index()];
         runtime.state == State::Ready && (runtime.waits == Waits::Nothing || engine.runnable > engine.unmet)
     });
-    if let Some(thread) = can_run {
-        let order = left().filter(|at| *at >= thread).chain(left().filter(|at| *at < thread));
-        let waiting = order.take(SHOWN_MAX).map(|thread| describe(engine, thread)).collect();
-        let name = engine.workload.tasks[thread.index()].name.clone();
-        return Stop::Stalled { at, thread: name, waiting, total: engine.alive };
+    let list = |start: ThreadId| {
+        let order = left().filter(|at| *at >= start).chain(left().filter(|at| *at < start));
+        order.take(SHOWN_MAX).map(|thread| describe(engine, thread)).collect()
+    };
+    let total = engine.alive;
+    // Whoever waits for a CPU that is kept for a thread which waits is part of the deadlock.
+    match can_run.filter(|_| !engine.policy.dedicates() || kept(engine).is_empty()) {
+        Some(thread) => {
+            let name = engine.workload.tasks[thread.index()].name.clone();
+            Stop::Stalled { at, thread: name, waiting: list(thread), total }
+        }
+        // Start with a thread on a cycle, if there is one: that is what a person looks for.
+        None => {
+            let waits = |thread: &ThreadId| engine.threads[thread.index()].waits != Waits::Nothing;
+            let first = left().find(waits).or_else(|| left().next()).unwrap_or(ThreadId(0));
+            Stop::Deadlock { at, waiting: list(on_cycle(engine, first)), total }
+        }
     }
-    // Start with a thread on a cycle, if there is one: that is what a person looks for.
-    let start = left().next().map_or(ThreadId(0), |first| on_cycle(engine, first));
-    let order = left().filter(|thread| *thread >= start).chain(left().filter(|thread| *thread < start));
-    let waiting = order.take(SHOWN_MAX).map(|thread| describe(engine, thread)).collect();
-    Stop::Deadlock { at, waiting, total: engine.alive }
 }
 
 /// Follows lock holders from `thread` until one comes twice; without a cycle of locks, `thread` itself.

@@ -83,7 +83,7 @@ impl<T: Copy> Wheel<T> {
             let mut items = core::mem::take(&mut self.slots[wheel * SLOTS + digit]);
             let low = wheel * DIGIT_BITS;
             // The digits of `base` above this one, this one, and zeros.
-            self.base = (self.base >> low & !(SLOTS as u64 - 1) | digit as u64) << low;
+            self.base = (((self.base >> low) & !(SLOTS as u64 - 1)) | digit as u64) << low;
             self.end = self.base;
             let sorted = wheel == 0 || items.len() <= SORTED_MAX;
             if sorted {

@@ -64,7 +64,7 @@ impl Heaps {
             let chunk = self.free[size].pop().expect("a chunk for each heap that can need one");
             self.chunks[heap * self.free.len() + size] = chunk;
         }
-        let entry = u128::from(key) << 32 | u128::from(thread.0);
+        let entry = (u128::from(key) << 32) | u128::from(thread.0);
         let mut at = self.at(heap, place);
         while place > ROOT {
             let parent = place / 4 + 2;

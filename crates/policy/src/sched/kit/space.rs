@@ -39,6 +39,10 @@ impl<R: Rule> Policy for SpaceSharing<R> {
         Decision::dedicated(self.partitions.tenant(cpu))
     }
 
+    fn dedicates(&self) -> bool {
+        true
+    }
+
     fn left(&mut self, machine: &Machine, gone: Departure, kick: &mut CpuSet) {
         if self.partitions.left(machine, gone.thread, gone.why) {
             self.rule.start(&mut self.partitions, machine, kick);

@@ -12,7 +12,7 @@ mod program;
 mod spec;
 mod value;
 
-use super::{BarrierCycle, Options, Stop, Workload, check_barriers};
+use super::{BarrierCycle, Options, Stop, Waiting, Workload, check_barriers};
 use crate::sched::Refusal;
 use serde_spanned::Spanned;
 use std::collections::BTreeMap;
@@ -256,13 +256,8 @@ impl Schedule {
         let at = match stop {
             Stop::Refused(Refusal::GangTooWide { group, .. }) => self.places.jobs[group.index()].clone(),
             Stop::Refused(Refusal::NoTime) => self.places.quantum.clone(),
-            Stop::Deadlock { waiting, .. } => {
+            Stop::Deadlock { waiting, .. } | Stop::Stalled { waiting, .. } => {
                 waiting.first().map_or(0..0, |first| phase(first.thread, first.phase))
-            }
-            Stop::Stalled { waiting, .. } => {
-                // Who waits for another and keeps its CPUs is the cause.
-                let cause = waiting.iter().find(|thread| !thread.what.starts_with("a CPU"));
-                cause.map_or(0..0, |thread| phase(thread.thread, thread.phase))
             }
             Stop::NotHolder { thread, .. } => {
                 let program = self.workload.tasks[thread.index()].program as usize;
@@ -276,10 +271,11 @@ impl Schedule {
             Stop::Refused(Refusal::GangTooWide { .. }) => {
                 "give the machine more CPUs, or let gang scheduling split it with `packing = \"fill\"` under `[policy]`"
             }
-            Stop::Deadlock { .. } => "take locks in one order, and let every wait have its answer",
-            Stop::Stalled { .. } => {
+            Stop::Deadlock { waiting, .. } if waiting.iter().any(Waiting::for_cpu) => {
                 "groups that wait for each other need CPUs at the same time: more CPUs, or a policy that shares them"
             }
+            Stop::Deadlock { .. } => "take locks in one order, and let every wait have its answer",
+            Stop::Stalled { .. } => "a mistake of the policy: it must run every thread that can run",
             Stop::TooLong { .. } => "raise `steps_max` under `[machine]`, or make the workload smaller",
             _ => "",
         };
