@@ -22,6 +22,11 @@ pub enum Change {
         /// Whether instructions may have been fetched there.
         code: bool,
     },
+    /// Any address may be mapped otherwise in the address space whose root table is page number `page`.
+    Root {
+        /// The page.
+        page: u32,
+    },
     /// Stores to page number `page` (from the start of memory) must go through [`crate::ram::Ram::write`].
     Watched {
         /// The page.
@@ -107,6 +112,12 @@ impl Owner {
         Owner { word: address & within & !table | u64::from(bits) << FIELD_BITS | u64::from(shift) }
     }
 
+    /// Whether the table is the root of an address space.
+    pub fn is_root(self) -> bool {
+        let (shift, bits) = (self.word & FIELD, self.word >> FIELD_BITS & FIELD);
+        self != Owner::MANY && shift + 9 == bits
+    }
+
     /// First address and logarithm of the size of what entry `index` maps; `None` for [`Owner::MANY`].
     pub fn entry(self, index: u64) -> Option<(u64, u32)> {
         if self == Owner::MANY {
@@ -148,6 +159,7 @@ mod tests {
         for (shift, bits) in [(12, 39), (21, 39), (30, 39), (12, 48), (39, 48), (48, 57)] {
             let owner = Owner::new(va, shift, bits);
             assert_eq!(owner.entry(index(shift)), Some((va >> shift << shift, shift)));
+            assert_eq!(owner.is_root(), shift + 9 == bits);
         }
         assert_eq!(Owner::new(0x7fff_f000, 12, 48).entry(511), Some((0x7fff_f000, 12)));
         assert_eq!(Owner::MANY.entry(0), None);

@@ -221,6 +221,7 @@ impl Ram {
     fn note_entries(&mut self, range: &std::ops::Range<usize>, page: usize, data: &[u8]) {
         let first = range.start.max(page << PAGE_SHIFT) & !7;
         let last = range.end.min((page + 1) << PAGE_SHIFT);
+        let mut changed = false;
         for at in (first..last).step_by(8) {
             let old: [u8; 8] = self.read_at(at);
             let mut new = old;
@@ -234,7 +235,11 @@ impl Ram {
             if Pte(old).is_valid() && old | gained != new {
                 let child = self.page_of(Pte(old).ppn() << PAGE_SHIFT);
                 self.marks.entry_changed(page, (at as u64 & (PAGE_BYTES - 1)) / 8, old, child);
+                changed = true;
             }
+        }
+        if !changed {
+            self.marks.entry_filled(page);
         }
     }
 }

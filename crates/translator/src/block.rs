@@ -1,12 +1,13 @@
 //! Scanning guest code for what is translated together.
 //!
-//! A block is straight-line code within one page: it may be left at conditional branches that go forward, and
-//! ends at any other transfer of control, at an instruction that only the interpreter may follow, or when it is
+//! A block is straight-line code within one page, or from an instruction that crosses into a page to somewhere in that
+//! one: it may be left at conditional branches that go forward, and ends at any other transfer of control, at an instruction that only the interpreter may follow, or when it is
 //! long enough. A unit is one block, or the blocks of a loop: those that its first one reaches between itself and
 //! the last jump back to it. A unit is entered at its first instruction alone.
 
 use isa::{Inst, Op};
-use machine::ram::{PAGE_BYTES, RAM_BASE, Ram};
+use machine::ram::{PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram};
+use std::hash::{Hash, Hasher};
 
 /// Most instructions of a block.
 pub(crate) const BLOCK_MAX: usize = 64;
@@ -17,6 +18,40 @@ const BLOCKS_MAX: usize = 16;
 /// How far ahead a jump back is looked for, in instructions.
 const AHEAD_MAX: usize = 160;
 
+/// Where a block begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Byte offset in memory of its first instruction.
+    pub(crate) offset: u64,
+    /// Virtual address of its first instruction.
+    pub(crate) va: u64,
+    /// The page (from the start of memory) in which the block goes on, if its first instruction crosses into it.
+    pub(crate) next: Option<u32>,
+}
+
+impl Place {
+    /// The pages (from the start of memory) with code of the block.
+    pub(crate) fn pages(self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.offset >> PAGE_SHIFT).chain(self.next.map(u64::from))
+    }
+}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.offset);
+        state.write_u64(self.va ^ u64::from(self.next.map_or(0, |page| page + 1)));
+    }
+}
+
+/// Whether the instruction at byte `offset` of memory goes on in the next virtual page.
+pub(crate) fn crosses(ram: &Ram, offset: u64) -> bool {
+    offset & (PAGE_BYTES - 1) == PAGE_BYTES - 2 && half(ram, offset).is_some_and(|low| low & 3 == 3)
+}
+
+fn half(ram: &Ram, offset: u64) -> Option<u16> {
+    ram.read(RAM_BASE + offset).map(u16::from_le_bytes)
+}
+
 /// A block.
 pub(crate) struct Block {
     /// Virtual address of its first instruction.
@@ -24,7 +59,8 @@ pub(crate) struct Block {
     pub(crate) insts: Vec<Inst>,
 }
 
-/// What is translated together, by address, the block that it is entered at first; all in one page.
+/// What is translated together, by address, the block that it is entered at first; all in one page, but for a block
+/// whose first instruction crosses into the page in which it goes on.
 pub(crate) struct Unit {
     pub(crate) blocks: Vec<Block>,
     /// Whether it is a loop: its blocks may go to each other.
@@ -62,10 +98,13 @@ impl Block {
 }
 
 impl Unit {
-    /// The unit that begins at byte `offset` of memory, virtual address `va`; `None` when its first instruction
-    /// crosses the page or is none.
-    pub(crate) fn scan(ram: &Ram, offset: u64, va: u64) -> Option<Unit> {
+    /// The unit that begins at `place`; `None` when its first instruction is none.
+    pub(crate) fn scan(ram: &Ram, place: Place) -> Option<Unit> {
+        let Place { offset, va, next } = place;
         let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
+        if let Some(next) = next {
+            return Unit::across(ram, place, next);
+        }
         let head = page.block(va, &[]);
         if head.insts.is_empty() {
             return None;
@@ -93,6 +132,27 @@ impl Unit {
         let loops = blocks.iter().any(|block| block.successors().contains(&va));
         blocks.truncate(if loops { blocks.len() } else { 1 });
         Some(Unit { blocks, loops })
+    }
+
+    /// The block whose first instruction goes on in page `next` of memory.
+    fn across(ram: &Ram, place: Place, next: u32) -> Option<Unit> {
+        let start = u64::from(next) << PAGE_SHIFT;
+        let (low, high) = half(ram, place.offset).zip(half(ram, start))?;
+        let first = isa::decode(u32::from(low) | u32::from(high) << 16)?;
+        let mut head = Block { va: place.va, insts: vec![first] };
+        if !ends(&first) {
+            let (offset, va) = (start + 2, head.end());
+            let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
+            head.insts.extend(page.block(va, &[]).insts.into_iter().take(BLOCK_MAX - 1));
+        }
+        Some(Unit { blocks: vec![head], loops: false })
+    }
+
+    /// Whether its first instruction crosses into another page, in which the unit goes on.
+    pub(crate) fn crosses(&self) -> bool {
+        let room = |va: u64| PAGE_BYTES - va % PAGE_BYTES;
+        let head = &self.blocks[0];
+        head.insts.first().is_some_and(|inst| u64::from(inst.len) > room(head.va))
     }
 
     /// Whether one of its instructions lies at `va`.

@@ -1,25 +1,24 @@
 //! The dispatcher: which code runs next, and what happens between runs of translated code.
 
-use crate::block::Unit;
+use crate::block::{self, Place, Unit};
 use crate::cache::{CodeMemory, SealedCode};
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
 use crate::explain;
 use crate::perf::PerfMap;
 use crate::space::Space;
+use crate::spaces::Spaces;
 use crate::store::{Base, Block, Store};
 use machine::core::Core;
 use machine::engine::{Engine, Exit, SealedEngine};
-use machine::interp::{Context, Interpreter};
-use machine::ram::{RAM_BASE, Ram};
+use machine::interp::Interpreter;
+use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
 use std::sync::Arc;
 
 /// Counters of how often places were interpreted; direct-mapped.
 const HEAT_ENTRIES: usize = 1 << 12;
 /// Cycles interpreted at a time while code is cold.
 const COLD_CYCLES: u64 = 16;
-/// Contexts kept for each hart.
-const SPACES: usize = 8;
 
 /// Smallest code cache.
 pub const CACHE_BYTES_MIN: usize = 1 << 20;
@@ -104,13 +103,6 @@ pub(crate) struct Parts {
     perf_map: Option<PerfMap>,
 }
 
-/// The spaces of one hart, the current one first found by `current`.
-struct Spaces {
-    all: Vec<Box<Space>>,
-    current: usize,
-    uses: u64,
-}
-
 /// The translator of one node.
 pub struct Translator {
     parts: Box<Parts>,
@@ -154,7 +146,7 @@ impl Translator {
             options,
             perf_map,
         };
-        let spaces = (0..harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
+        let spaces = (0..harts).map(|_| Spaces::new()).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
     }
 }
@@ -250,7 +242,7 @@ impl Engine for Translator {
         self.parts.interpreter.forget();
         self.parts.clear();
         for spaces in &mut self.spaces {
-            *spaces = Spaces { all: vec![Space::new()], current: 0, uses: 0 };
+            *spaces = Spaces::new();
         }
     }
 }
@@ -282,8 +274,7 @@ impl Sealed {
             options: self.options,
             perf_map: None,
         };
-        let spaces =
-            (0..self.harts).map(|_| Spaces { all: vec![Space::new()], current: 0, uses: 0 }).collect();
+        let spaces = (0..self.harts).map(|_| Spaces::new()).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
     }
 }
@@ -291,36 +282,6 @@ impl Sealed {
 impl SealedEngine for Sealed {
     fn engine(self: Arc<Self>) -> Option<Box<dyn Engine>> {
         self.translator().ok().map(|engine| Box::new(engine) as Box<dyn Engine>)
-    }
-}
-
-impl Spaces {
-    /// The space of the hart's present context, brought up to date.
-    fn select(&mut self, core: &Core<'_>, parts: &Parts) -> &mut Space {
-        let context = Context::of(core.hart);
-        if !self.all[self.current].serves(&context) {
-            self.uses += 1;
-            self.current = match self.all.iter().position(|space| space.serves(&context)) {
-                Some(found) => found,
-                None => self.replace(context),
-            };
-            self.all[self.current].used = self.uses;
-        }
-        let space = &mut self.all[self.current];
-        space.refresh(&core.bus.ram, parts.store.generation());
-        space.refresh_mode(core.hart);
-        space
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn replace(&mut self, context: Context) -> usize {
-        if self.all.len() < SPACES {
-            self.all.push(Space::new());
-        }
-        let oldest = (0..self.all.len()).min_by_key(|&index| self.all[index].used).unwrap_or(0);
-        self.all[oldest].take(context);
-        oldest
     }
 }
 
@@ -346,9 +307,9 @@ impl Parts {
         {
             return Some(entry);
         }
-        let offset = self.interpreter.code_offset(core)?;
-        let generation = self.store.generation();
-        let (id, entry) = match self.store.find(offset, pc) {
+        let place = self.place(core)?;
+        let cleared = self.counters.evictions;
+        let (id, entry) = match self.store.find(place) {
             Some(found) => found,
             None => {
                 let heat = &mut self.heat[(pc >> 1) as usize & (HEAT_ENTRIES - 1)];
@@ -357,15 +318,15 @@ impl Parts {
                     return None;
                 }
                 *heat = 0;
-                self.translate(core, offset, pc)?
+                self.translate(core, place)?
             }
         };
         // What translating marked voids permissions to store, and what it cleared voids the jump cache.
-        space.refresh(&core.bus.ram, self.store.generation());
+        space.refresh(&core.bus.ram, self.store.removed());
         space.enter_jump(pc, entry);
         // A slot means nothing any more once the cache was cleared.
         if let Some(slot) = link
-            && generation == self.store.generation()
+            && cleared == self.counters.evictions
         {
             self.store.link(slot, id, &mut self.code);
             self.counters.links += 1;
@@ -373,11 +334,23 @@ impl Parts {
         Some(entry)
     }
 
-    /// Translates the block at byte `offset` of memory, virtual address `va`.
+    /// Where the block at the hart's `pc` begins; `None` where it is to be interpreted.
+    fn place(&mut self, core: &mut Core<'_>) -> Option<Place> {
+        let va = core.hart.pc;
+        let offset = self.interpreter.code_offset(core, va)?;
+        let next = if block::crosses(&core.bus.ram, offset) {
+            Some((self.interpreter.code_offset(core, va.wrapping_add(2))? >> PAGE_SHIFT) as u32)
+        } else {
+            None
+        };
+        Some(Place { offset, va, next })
+    }
+
+    /// Translates the block at `place`.
     #[cold]
     #[inline(never)]
-    fn translate(&mut self, core: &mut Core<'_>, offset: u64, va: u64) -> Option<(usize, u64)> {
-        let unit = Unit::scan(&core.bus.ram, offset, va)?;
+    fn translate(&mut self, core: &mut Core<'_>, place: Place) -> Option<(usize, u64)> {
+        let unit = Unit::scan(&core.bus.ram, place)?;
         for _ in 0..2 {
             if self.store.has_room() {
                 let target = Target {
@@ -389,13 +362,15 @@ impl Parts {
                 };
                 let emitted = emit::unit(&target, &unit)?;
                 if let Some(entry) = self.code.append(&emitted.code) {
-                    core.bus.ram.mark_code(RAM_BASE + offset);
+                    for page in place.pages() {
+                        core.bus.ram.mark_code(RAM_BASE + (page << PAGE_SHIFT));
+                    }
                     self.counters.translated += 1;
                     if let Some(map) = &mut self.perf_map {
-                        map.block(entry as u64, emitted.code.len(), va);
+                        map.block(entry as u64, emitted.code.len(), place.va);
                     }
                     self.counters.translated_instructions += unit.insts().count() as u64;
-                    let block = Block::new(offset, va, unit, entry as u64, emitted.code.len());
+                    let block = Block::new(place, unit, entry as u64, emitted.code.len());
                     let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);
                     return Some((id, entry as u64));
                 }

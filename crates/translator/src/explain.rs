@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// The guest code of `block` and `code`, what it became.
 pub(crate) fn block(block: &Block, code: &[u8]) -> String {
-    let mut text = format!("guest block at {:#x}\n", block.va);
+    let mut text = format!("guest block at {:#x}\n", block.place.va);
     for (pc, inst) in block.unit.blocks.iter().flat_map(|block| block.placed()) {
         let _ = writeln!(text, "  {pc:16x}  {}", isa::disassemble(*inst, pc));
     }

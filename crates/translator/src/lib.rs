@@ -7,7 +7,7 @@
 //!
 //! One file a concept: [`block`] (scanning), [`emit`] and [`lower`] (host code), [`abi`] (which register is
 //! what), [`emit::trampoline`] (in and out of the cache), [`cache`] (executable memory), [`space`] (what host code sees
-//! of one translation context), [`store`] (which blocks there are), [`engine`] (the dispatcher).
+//! of one translation context), [`spaces`] (which contexts a hart has), [`access`] (misses of the TLB), [`store`] (which blocks there are), [`removed`] (which are no more), [`engine`] (the dispatcher).
 
 #![cfg(target_arch = "x86_64")]
 #![allow(
@@ -18,15 +18,20 @@
 #![allow(clippy::useless_conversion, reason = "what the assembler's macro expands to")]
 
 mod abi;
+mod access;
 mod block;
 mod cache;
 mod emit;
 mod engine;
 mod explain;
+mod held;
 mod lower;
+mod mixer;
 mod perf;
+mod removed;
 mod runtime;
 mod space;
+mod spaces;
 mod store;
 
 pub use emit::probe::interpreted;

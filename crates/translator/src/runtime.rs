@@ -9,6 +9,7 @@ use machine::core::Core;
 use machine::engine::Exit;
 use machine::interp::{Kind, Stepped};
 use machine::ram::RAM_BASE;
+use std::alloc::Layout;
 
 /// One run of the engine, as translated code carries it along.
 pub(crate) struct Run {
@@ -41,12 +42,18 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
     parts.counters.fallbacks += 1;
     let address = memory_address(core, &inst);
     let changes = core.bus.ram.changes();
+    if let Some(va) = address
+        && parts.access(core, space, &inst, va)
+    {
+        // A walk that set an A bit in a page of code has changed code, and one that met new tables may have withdrawn a
+        // permission to store that the block relies on.
+        return u64::from(core.bus.ram.has_stale_code() || core.bus.ram.changes() != changes);
+    }
     match parts.interpreter.step(core, &inst) {
-        // A walk that set an A bit in a page of code has changed code, and one that met new tables may have
-        // withdrawn a permission to store that the block relies on.
+        // As above.
         Stepped::Next if core.bus.ram.has_stale_code() || core.bus.ram.changes() != changes => {
             if let Some(va) = address {
-                space.refresh(&core.bus.ram, parts.store.generation());
+                space.refresh(&core.bus.ram, parts.store.removed());
                 parts.keep_page(core, space, va);
             }
             1
@@ -84,6 +91,20 @@ fn memory_address(core: &Core<'_>, inst: &isa::Inst) -> Option<u64> {
 // translator moved to another thread takes all that they may point to along or sets them anew.
 #[allow(unsafe_code, reason = "engines move between threads")]
 unsafe impl Send for Translator {}
+
+/// A space of zeros, made where it is to stay: it is too big for the stack, and most of it is never touched.
+#[allow(unsafe_code, reason = "memory that the host hands out as zeros")]
+pub(crate) fn zeroed_space() -> Box<Space> {
+    let layout = Layout::new::<Space>();
+    // SAFETY: a space has a size.
+    let memory = unsafe { std::alloc::alloc_zeroed(layout) };
+    if memory.is_null() {
+        std::alloc::handle_alloc_error(layout);
+    }
+    // SAFETY: the memory is a space's, from the allocator that a box gives it back to; zeros are a value of all that is
+    // in a space: a null pointer, integers, and arrays and structures of integers.
+    unsafe { Box::from_raw(memory.cast()) }
+}
 
 impl Parts {
     /// Runs translated code from `entry`.

@@ -3,25 +3,42 @@
 //! Each hart has a few spaces, one for each context it was in lately; changing context changes the pointer in
 //! `r15`. Nothing here is simulated state.
 
-use crate::runtime::Run;
+use crate::held::{Held, LowPlaces, REGION_SHIFT};
+use crate::removed::{Removed, Seen};
+use crate::runtime::{self, Run};
 use machine::changes::Change;
 use machine::csr::{environment, status};
 use machine::hart::Hart;
 use machine::interp::Context;
 use machine::privilege::Privilege;
-use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
+use machine::ram::{PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram};
 
 /// Entries of the TLB for loads, and of the one for stores; direct-mapped by page number.
-pub(crate) const TLB_ENTRIES: usize = 1024;
+pub(crate) const TLB_ENTRIES: usize = 1 << TLB_BITS;
+const TLB_BITS: u32 = 12;
 /// Entries of the jump cache; direct-mapped by half-word address.
 pub(crate) const JUMP_ENTRIES: usize = 4096;
+/// How often the jump cache is searched for a page before it is cleared as a whole, at one look.
+const JUMP_SCANS: u32 = 4;
 
-/// A cached page: an access at `va` with `va & !0xfff == page` goes to host address `va + addend`.
+/// A cached page: an access at `va` with `va | 0xfff == last` goes to host address `va + addend`. All zeros is none.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct TlbEntry {
-    page: u64,
+    last: u64,
     addend: u64,
+}
+
+impl TlbEntry {
+    /// Whether it is of the lower half of the addresses, or none.
+    fn is_low(&self) -> bool {
+        self.last >> 63 == 0
+    }
+
+    /// The last address of its page; 0 when it is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
 }
 
 /// A block at guest address `va`.
@@ -32,10 +49,13 @@ pub(crate) struct JumpEntry {
     code: u64,
 }
 
-/// No page and no block has this (odd) address.
-const NOWHERE: u64 = 1;
-const NO_PAGE: TlbEntry = TlbEntry { page: NOWHERE, addend: 0 };
-const NO_BLOCK: JumpEntry = JumpEntry { va: NOWHERE, code: 0 };
+/// Set in the last address of a page.
+pub(crate) const LAST: u64 = PAGE_BYTES - 1;
+const NO_PAGE: TlbEntry = TlbEntry { last: 0, addend: 0 };
+/// What is in place `index` of the jump cache when no block is: an address that is looked up elsewhere.
+const fn no_block(index: usize) -> JumpEntry {
+    JumpEntry { va: if index == 0 { 2 } else { 0 }, code: 0 }
+}
 
 /// Host MXCSR with all exceptions masked, none accrued, rounding to nearest.
 pub(crate) const MXCSR_DEFAULT: u32 = 0x1f80;
@@ -110,41 +130,61 @@ pub(crate) struct Space {
     pub(crate) used: u64,
     /// [`Ram::changes`] when last looked at; 0 when it serves no context.
     seen: u64,
-    seen_code: u64,
+    seen_blocks: Seen,
+    low: LowPlaces,
+    held_read: Held,
+    held_write: Held,
     /// For each half of the address space a bit for each page number, modulo their number, that the jump cache may
     /// hold a block of.
     jump_pages: [[u64; 8]; 2],
 }
 
 impl Space {
-    /// A space that serves no context yet. (Not inlined: it is big, and is first made on the stack.)
-    #[inline(never)]
+    /// A space that serves no context yet.
     pub(crate) fn new() -> Box<Space> {
-        Box::new(Space {
-            run: std::ptr::null_mut(),
-            stack: 0,
-            host_to_physical: 0,
-            guest_mxcsr: MXCSR_DEFAULT,
-            host_mxcsr: MXCSR_DEFAULT,
-            float_ready: 0,
-            frm: 0,
-            supervisor: 0,
-            zero_ready: 0,
-            float: FLOAT_CONSTANTS,
-            read: [NO_PAGE; TLB_ENTRIES],
-            write: [NO_PAGE; TLB_ENTRIES],
-            jumps: [NO_BLOCK; JUMP_ENTRIES],
-            context: Context::default(),
-            used: 0,
-            seen: 0,
-            seen_code: 0,
-            jump_pages: [[0; 8]; 2],
-        })
+        let mut space = runtime::zeroed_space();
+        space.guest_mxcsr = MXCSR_DEFAULT;
+        space.host_mxcsr = MXCSR_DEFAULT;
+        space.float = FLOAT_CONSTANTS;
+        space.jumps[0] = no_block(0);
+        space
     }
 
     /// Whether it serves `context`.
     pub(crate) fn serves(&self, context: &Context) -> bool {
         self.seen != 0 && self.context == *context
+    }
+
+    /// The context that it serves, or served last.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether it serves a context of a supervisor that differs from `context` in the root table alone.
+    pub(crate) fn is_kin(&self, context: &Context) -> bool {
+        self.seen != 0 && self.context.is_kin(context)
+    }
+
+    /// Serves `context` from now on, in which the upper half of the addresses is mapped alike.
+    pub(crate) fn move_to(&mut self, context: Context) {
+        self.context = context;
+        for (entries, held) in
+            [(&mut self.read, &mut self.held_read), (&mut self.write, &mut self.held_write)]
+        {
+            let mut drop_low = |entry: &mut TlbEntry| {
+                if entry.is_low() {
+                    held.replace(entry, NO_PAGE);
+                }
+            };
+            match self.low.places() {
+                Some(places) => places.iter().for_each(|place| drop_low(&mut entries[usize::from(*place)])),
+                None => entries.iter_mut().for_each(drop_low),
+            }
+        }
+        self.low.clear();
+        if self.jump_pages[0] != [0; 8] {
+            self.clear_jumps();
+        }
     }
 
     /// Takes over `context`, forgetting what it held.
@@ -153,15 +193,28 @@ impl Space {
         self.seen = 0;
     }
 
-    /// Forgets what went stale: by what happened in memory, or because `code`, the block store's generation, moved.
+    /// Forgets what went stale: by what happened in memory, or because blocks were removed.
     #[inline]
-    pub(crate) fn refresh(&mut self, ram: &Ram, code: u64) {
+    pub(crate) fn refresh(&mut self, ram: &Ram, removed: &Removed) {
         if self.seen != ram.changes() {
             self.drop_changed(ram);
         }
-        if self.seen_code != code {
-            self.seen_code = code;
-            self.clear_jumps();
+        if self.seen_blocks != removed.seen() {
+            self.drop_removed(removed);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_removed(&mut self, removed: &Removed) {
+        let seen = std::mem::replace(&mut self.seen_blocks, removed.seen());
+        match removed.since(seen) {
+            None => self.clear_jumps(),
+            Some(addresses) => {
+                for &va in addresses {
+                    self.drop_jump(va);
+                }
+            }
         }
     }
 
@@ -170,13 +223,19 @@ impl Space {
     fn drop_changed(&mut self, ram: &Ram) {
         let seen = std::mem::replace(&mut self.seen, ram.changes());
         let Some(changes) = ram.changes_since(seen) else {
-            self.read.fill(NO_PAGE);
-            self.write.fill(NO_PAGE);
-            return self.clear_jumps();
+            return self.clear();
         };
+        let mut scans_left = JUMP_SCANS;
         for change in changes {
             match change {
-                Change::Unmapped { va, shift, code } => self.unmap(va, shift, code),
+                Change::Unmapped { va, shift, code } => {
+                    self.unmap(va, shift);
+                    if code {
+                        self.drop_jumps(va, shift, &mut scans_left);
+                    }
+                }
+                Change::Root { page } if u64::from(page) == self.context.root() => self.clear(),
+                Change::Root { .. } => {}
                 Change::Watched { page, low_vpn: Some(low) } => {
                     let index = tlb_index(u64::from(low) << PAGE_SHIFT);
                     self.withdraw(page, index..index + 1);
@@ -186,29 +245,74 @@ impl Space {
         }
     }
 
-    fn unmap(&mut self, va: u64, shift: u32, code: bool) {
-        let all = if shift == PAGE_SHIFT { tlb_index(va)..tlb_index(va) + 1 } else { 0..TLB_ENTRIES };
-        for entries in [&mut self.read, &mut self.write] {
-            for entry in &mut entries[all.clone()] {
-                if entry.page >> shift == va >> shift {
-                    *entry = NO_PAGE;
+    fn clear(&mut self) {
+        self.read.fill(NO_PAGE);
+        self.write.fill(NO_PAGE);
+        (self.held_read, self.held_write) = (Held::default(), Held::default());
+        self.low.clear();
+        self.clear_jumps();
+    }
+
+    fn unmap(&mut self, va: u64, shift: u32) {
+        // The range is aligned to its size.
+        let pages = 1usize << (shift - PAGE_SHIFT).min(TLB_BITS);
+        let first = tlb_index(va) & !(pages - 1);
+        for (entries, held) in
+            [(&mut self.read, &mut self.held_read), (&mut self.write, &mut self.held_write)]
+        {
+            if shift >= REGION_SHIFT && !held.may_hold(va, shift) {
+                continue;
+            }
+            for entry in &mut entries[first..first + pages] {
+                if entry.last >> shift == va >> shift {
+                    held.replace(entry, NO_PAGE);
                 }
             }
         }
+    }
+
+    /// Drops the blocks in a range of addresses from the jump cache, or all once it has been searched often.
+    fn drop_jumps(&mut self, va: u64, shift: u32, scans_left: &mut u32) {
         let (half, word, bit) = jump_page(va);
-        let pages = &self.jump_pages[half];
-        let held = if shift == PAGE_SHIFT { pages[word] & bit != 0 } else { *pages != [0; 8] };
-        if code && held {
-            self.clear_jumps();
+        let pages = &mut self.jump_pages[half];
+        if shift != PAGE_SHIFT {
+            if *pages != [0; 8] {
+                self.clear_jumps();
+            }
+            return;
+        }
+        if pages[word] & bit == 0 {
+            return;
+        }
+        if *scans_left == 0 {
+            return self.clear_jumps();
+        }
+        *scans_left -= 1;
+        let first = jump_index(va);
+        for index in first..first + (1 << (PAGE_SHIFT - 1)) {
+            if self.jumps[index].va >> PAGE_SHIFT == va >> PAGE_SHIFT {
+                self.jumps[index] = no_block(index);
+            }
+        }
+        // One that begins in the page before may reach into this one.
+        self.drop_jump(va.wrapping_sub(2));
+    }
+
+    /// Drops the block at `va` from the jump cache.
+    fn drop_jump(&mut self, va: u64) {
+        let index = jump_index(va);
+        if self.jumps[index].va == va {
+            self.jumps[index] = no_block(index);
         }
     }
 
     /// Drops the permission to store to page `page` of memory from the entries `among`.
     fn withdraw(&mut self, page: u32, among: std::ops::Range<usize>) {
-        let physical = RAM_BASE + (u64::from(page) << PAGE_SHIFT);
+        let host = (u64::from(page) << PAGE_SHIFT).wrapping_add(RAM_BASE).wrapping_sub(self.host_to_physical);
+        let last = host | LAST;
         for entry in &mut self.write[among] {
-            if entry.page.wrapping_add(entry.addend).wrapping_add(self.host_to_physical) == physical {
-                *entry = NO_PAGE;
+            if entry.last.wrapping_add(entry.addend) == last {
+                self.held_write.replace(entry, NO_PAGE);
             }
         }
     }
@@ -217,7 +321,8 @@ impl Space {
     fn clear_jumps(&mut self) {
         if self.jump_pages != [[0; 8]; 2] {
             self.jump_pages = [[0; 8]; 2];
-            self.jumps.fill(NO_BLOCK);
+            self.jumps.fill(no_block(1));
+            self.jumps[0] = no_block(0);
         }
     }
 
@@ -246,12 +351,16 @@ impl Space {
 
     /// Enters the page of `va`, whose byte lies at host address `host`.
     pub(crate) fn enter_read(&mut self, va: u64, host: u64) {
-        self.read[tlb_index(va)] = TlbEntry { page: va & !0xfff, addend: host.wrapping_sub(va) };
+        let entry = TlbEntry { last: va | LAST, addend: host.wrapping_sub(va) };
+        self.held_read.replace(&mut self.read[tlb_index(va)], entry);
+        self.low.note(va);
     }
 
     /// As [`Space::enter_read`], for stores.
     pub(crate) fn enter_write(&mut self, va: u64, host: u64) {
-        self.write[tlb_index(va)] = TlbEntry { page: va & !0xfff, addend: host.wrapping_sub(va) };
+        let entry = TlbEntry { last: va | LAST, addend: host.wrapping_sub(va) };
+        self.held_write.replace(&mut self.write[tlb_index(va)], entry);
+        self.low.note(va);
     }
 
     /// The code of the block at `va`, if the jump cache has it.
@@ -263,8 +372,11 @@ impl Space {
     /// Enters a block into the jump cache.
     pub(crate) fn enter_jump(&mut self, va: u64, code: u64) {
         self.jumps[jump_index(va)] = JumpEntry { va, code };
-        let (half, word, bit) = jump_page(va);
-        self.jump_pages[half][word] |= bit;
+        // Its first instruction may reach into the next page.
+        for va in [va, va.wrapping_add(2)] {
+            let (half, word, bit) = jump_page(va);
+            self.jump_pages[half][word] |= bit;
+        }
     }
 }
 

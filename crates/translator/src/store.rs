@@ -5,11 +5,13 @@
 //! cache. Code is never patched. When a page is stored over, its blocks are unlinked and forgotten; their code
 //! stays until the cache is cleared.
 
-use crate::block::{UNIT_MAX, Unit};
+use crate::block::{Place, UNIT_MAX, Unit};
 use crate::cache::CodeMemory;
+use crate::mixer::Mixer;
+use crate::removed::Removed;
 use isa::Inst;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 /// An instruction that translated code may hand to the interpreter.
@@ -27,10 +29,8 @@ pub(crate) struct Block {
     pub(crate) entry: u64,
     /// Bytes of its code.
     pub(crate) bytes: usize,
-    /// Its first instruction's virtual address.
-    pub(crate) va: u64,
-    /// Byte offset in memory of its first instruction.
-    offset: u64,
+    /// Where it begins.
+    pub(crate) place: Place,
     /// Its guest code as fetched.
     pub(crate) unit: Unit,
     /// Slots of other blocks linked to it.
@@ -38,9 +38,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// A block of `unit` at byte `offset` of memory, whose code lies at `entry`.
-    pub(crate) fn new(offset: u64, va: u64, unit: Unit, entry: u64, bytes: usize) -> Block {
-        Block { entry, bytes, va, offset, unit, incoming: Vec::new() }
+    /// A block of `unit` at `place`, whose code lies at `entry`.
+    pub(crate) fn new(place: Place, unit: Unit, entry: u64, bytes: usize) -> Block {
+        Block { entry, bytes, place, unit, incoming: Vec::new() }
     }
 }
 
@@ -48,30 +48,11 @@ fn recent_index(va: u64) -> usize {
     ((va >> 1) ^ (va >> 15)) as usize & (RECENT - 1)
 }
 
-/// A quick hash of addresses; a guest that makes them collide slows down itself alone.
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (product >> 64) as u64 ^ product as u64;
-    }
-}
-
 /// What a store of a frozen node held, shared by the stores of those forked from it.
 ///
 /// Its blocks, sites and slots have the first numbers in those.
 pub(crate) struct Base {
-    by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
+    by_place: HashMap<Place, Found, BuildHasherDefault<Mixer>>,
     by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
     blocks: Vec<Block>,
     sites: Vec<Site>,
@@ -82,6 +63,13 @@ pub(crate) struct Base {
     ways: Vec<u64>,
     slots_max: usize,
     sites_max: usize,
+}
+
+/// The number of a block, and where its code is.
+#[derive(Clone, Copy)]
+struct Found {
+    id: u32,
+    entry: u64,
 }
 
 const UNLINKED: u32 = u32::MAX;
@@ -98,9 +86,15 @@ struct Footing {
 }
 
 impl Footing {
-    fn find(&self, offset: u64, va: u64) -> Option<usize> {
-        let id = *self.base.by_place.get(&(offset, va))?;
-        (!self.removed.contains(&(offset >> 12))).then_some(id)
+    fn find(&self, place: Place) -> Option<Found> {
+        let found = self.base.by_place.get(&place)?;
+        let entry = found.entry.wrapping_add(self.offset);
+        (!self.is_removed(place)).then_some(Found { entry, ..*found })
+    }
+
+    /// Whether the base's block at `place` was removed here.
+    fn is_removed(&self, place: Place) -> bool {
+        place.pages().any(|page| self.removed.contains(&page))
     }
 
     /// Where slot `slot` of the base leads unless it is linked.
@@ -124,20 +118,20 @@ impl Footing {
             return false;
         }
         let block = self.base.blocks.get(self.base.links[slot as usize] as usize);
-        block.is_some_and(|block| self.removed.contains(&(block.offset >> 12)))
+        block.is_some_and(|block| self.is_removed(block.place))
     }
 }
 
 /// Blocks, links and sites.
 pub(crate) struct Store {
-    by_place: HashMap<(u64, u64), usize, BuildHasherDefault<Mixer>>,
+    by_place: HashMap<Place, Found, BuildHasherDefault<Mixer>>,
     by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
     blocks: Vec<Block>,
     /// Blocks found lately, direct-mapped by place, so that finding one mostly touches one line of memory.
     recent: Box<[Recent]>,
     sites: Vec<Site>,
     stubs: Vec<Stub>,
-    generation: u64,
+    removed: Removed,
     slots_max: usize,
     sites_max: usize,
     footing: Option<Footing>,
@@ -151,12 +145,27 @@ struct Recent {
     va: u64,
     /// Its page from the start of memory.
     page: u32,
-    id: u32,
+    /// One more than the page into which its first instruction crosses, or 0.
+    next: u32,
     entry: u64,
+    id: u32,
+}
+
+impl Recent {
+    fn new(place: Place, id: u32, entry: u64) -> Recent {
+        let next = place.next.map_or(0, |page| page + 1);
+        Recent { va: place.va, page: (place.offset >> 12) as u32, next, entry, id }
+    }
+
+    fn is_at(&self, place: Place) -> bool {
+        self.va == place.va
+            && u64::from(self.page) == place.offset >> 12
+            && self.next == place.next.map_or(0, |page| page + 1)
+    }
 }
 
 /// What no block is: none begins at an odd address.
-const NONE_RECENT: Recent = Recent { va: 1, page: 0, id: 0, entry: 0 };
+const NONE_RECENT: Recent = Recent { va: 1, page: 0, next: 0, entry: 0, id: 0 };
 /// Entries of [`Store::recent`].
 const RECENT: usize = 1 << 14;
 
@@ -179,7 +188,7 @@ impl Store {
             recent: vec![NONE_RECENT; RECENT].into_boxed_slice(),
             sites: Vec::new(),
             stubs: Vec::new(),
-            generation: 1,
+            removed: Removed::default(),
             slots_max,
             sites_max,
             footing: None,
@@ -215,9 +224,9 @@ impl Store {
         Some(Base { by_place, by_page, blocks, sites, stubs, links, ways, slots_max, sites_max })
     }
 
-    /// Advances whenever a block disappears.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
+    /// The blocks that disappeared.
+    pub(crate) fn removed(&self) -> &Removed {
+        &self.removed
     }
 
     /// Whether a block of any size can still be added.
@@ -275,18 +284,16 @@ impl Store {
         }
     }
 
-    /// The block at (byte offset in memory, virtual address): its number and the address of its code.
-    pub(crate) fn find(&mut self, offset: u64, va: u64) -> Option<(usize, u64)> {
-        let recent = &self.recent[recent_index(va)];
-        let page = (offset >> 12) as u32;
-        if recent.va == va && recent.page == page {
+    /// The block at `place`: its number and the address of its code.
+    pub(crate) fn find(&mut self, place: Place) -> Option<(usize, u64)> {
+        let recent = &self.recent[recent_index(place.va)];
+        if recent.is_at(place) {
             return Some((recent.id as usize, recent.entry));
         }
-        let below = || self.footing.as_ref().and_then(|footing| footing.find(offset, va));
-        let id = self.by_place.get(&(offset, va)).copied().or_else(below)?;
-        let entry = self.entry(id);
-        self.recent[recent_index(va)] = Recent { va, page, id: id as u32, entry };
-        Some((id, entry))
+        let below = || self.footing.as_ref().and_then(|footing| footing.find(place));
+        let Found { id, entry } = self.by_place.get(&place).copied().or_else(below)?;
+        self.recent[recent_index(place.va)] = Recent::new(place, id, entry);
+        Some((id as usize, entry))
     }
 
     /// The block `id`.
@@ -316,8 +323,10 @@ impl Store {
             code.set_slot(self.next_slot(), stub.address);
             self.stubs.push(stub);
         }
-        self.by_place.insert((block.offset, block.va), id);
-        self.by_page.entry(block.offset >> 12).or_default().push(id);
+        self.by_place.insert(block.place, Found { id: id as u32, entry: block.entry });
+        for page in block.place.pages() {
+            self.by_page.entry(page).or_default().push(id);
+        }
         self.blocks.push(block);
         id
     }
@@ -341,19 +350,21 @@ impl Store {
         if count == 0 {
             return 0;
         }
-        self.generation += 1;
         for id in own {
+            // One that lies in two pages may be gone already; what replaced it is in both lists, too.
             let block = &mut self.blocks[id - self.below.0];
-            self.by_place.remove(&(block.offset, block.va));
-            self.recent[recent_index(block.va)] = NONE_RECENT;
+            self.by_place.remove(&block.place);
+            self.recent[recent_index(block.place.va)] = NONE_RECENT;
+            self.removed.push(block.place.va);
             for slot in std::mem::take(&mut block.incoming) {
                 code.set_slot(slot, self.stub(slot));
             }
         }
         for id in below {
             let block = self.block(*id);
-            let (index, mut incoming) = (recent_index(block.va), block.incoming.clone());
-            self.recent[index] = NONE_RECENT;
+            let (va, mut incoming) = (block.place.va, block.incoming.clone());
+            self.recent[recent_index(va)] = NONE_RECENT;
+            self.removed.push(va);
             incoming.extend(
                 self.footing.as_mut().and_then(|footing| footing.incoming.remove(id)).unwrap_or_default(),
             );
@@ -376,6 +387,6 @@ impl Store {
             footing.incoming.clear();
             footing.fill(code);
         }
-        self.generation += 1;
+        self.removed.push_all();
     }
 }

@@ -267,10 +267,18 @@ impl Cpu<'_> {
             hlvx: mode.hlvx,
             ..self.hart.request(va, bytes, access)
         };
-        let outcome = if self.architecture.software_tlb {
-            self.hart.tlb.translate(&env, &mut self.bus.ram, &request)
-        } else {
-            mmu::translate(&env, &mut self.bus.ram, &request)
+        // Modelled timing needs to know all of the walk.
+        let walks = mode.privilege != Privilege::Machine && !mode.virt && !self.architecture.software_tlb;
+        let near = cached && walks && !self.timed;
+        let last_table = if near { self.tlb.last_table(va) } else { None };
+        let quick =
+            last_table.and_then(|table| mmu::translate_from(&env, &mut self.bus.ram, &request, table));
+        let outcome = match quick {
+            Some(translation) => Ok(translation),
+            None if self.architecture.software_tlb => {
+                self.hart.tlb.translate(&env, &mut self.bus.ram, &request)
+            }
+            None => mmu::translate(&env, &mut self.bus.ram, &request),
         };
         self.tlb.catch_up(&self.bus.ram);
         if self.bus.ram.has_stale_code() && self.stop == Stop::No {
@@ -283,7 +291,21 @@ impl Cpu<'_> {
         if cached && translation.shift >= PAGE_SHIFT && self.bus.ram.contains(translation.pa, bytes) {
             self.keep(va, access, &translation);
         }
+        if near && let Some(table) = translation.last_table {
+            self.tlb.enter_last_table(va, table);
+        }
         Ok(translation)
+    }
+
+    /// The byte offset in memory of an access of `bytes` at `va`, within a page, that may be made there directly; `None`
+    /// where it is to be interpreted.
+    pub(super) fn data_offset(&mut self, kind: Kind, va: u64, bytes: u64) -> Option<u64> {
+        if let Some(offset) = self.tlb.look(kind, va) {
+            return Some(offset);
+        }
+        let access = if kind == Kind::Write { Access::Store } else { Access::Load };
+        self.walk(Mode::of_data(self.hart), va, bytes, access, true).ok()?;
+        self.tlb.look(kind, va)
     }
 
     fn keep(&mut self, va: u64, access: Access, translation: &Translation) {
@@ -364,9 +386,9 @@ impl Cpu<'_> {
         Ok((translation.shift >= PAGE_SHIFT).then(|| translation.pa - RAM_BASE))
     }
 
-    /// As [`Cpu::find_code`] for the present `pc`, a trap being `None` too.
-    pub(super) fn code_offset(&mut self) -> Option<u64> {
-        self.find_code(self.hart.pc).ok().flatten()
+    /// As [`Cpu::find_code`], a trap being `None` too.
+    pub(super) fn code_offset(&mut self, va: u64) -> Option<u64> {
+        self.find_code(va).ok().flatten()
     }
 
     /// Executes an instruction whose halves lie under different translations, fetching each on its own.
@@ -379,6 +401,11 @@ impl Cpu<'_> {
     }
 
     fn fetch_half(&mut self, va: u64) -> Result<u16, Trap> {
+        if !self.timed
+            && let Some(offset) = self.find_code(va)?
+        {
+            return Ok(u16::from_le_bytes(self.bus.ram.read_at(index(offset))));
+        }
         let pa = self.walk(Mode::of_fetch(self.hart), va, 2, Access::Fetch, false)?.pa;
         if self.timed {
             self.charge_fetch(va, pa, 2);

@@ -5,6 +5,7 @@
 //! ([`blocks`]), translations in a cache per hart ([`tlb`]). Neither is simulated state.
 
 mod blocks;
+mod context;
 mod cpu;
 mod float;
 mod memory;
@@ -41,8 +42,9 @@ use cpu::{Cpu, Flow, Step, Stop};
 use isa::Inst;
 use tlb::Tlb;
 
+pub use context::Context;
 pub use tier::Stepped;
-pub use tlb::{Context, Kind};
+pub use tlb::Kind;
 
 /// Executes one decoded instruction.
 type Handler = fn(&mut Cpu<'_>, &Inst) -> Step;

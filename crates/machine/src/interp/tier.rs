@@ -52,11 +52,18 @@ impl Interpreter {
         let _ = self.cpu(core);
     }
 
-    /// The byte offset in memory of the code at the hart's `pc`; `None` when it cannot be cached or the fetch
-    /// would trap, and the instruction is to be interpreted.
-    pub fn code_offset(&mut self, core: &mut Core<'_>) -> Option<u64> {
+    /// The byte offset in memory of the code at `va`, which the hart is about to fetch; `None` when it cannot be
+    /// cached or the fetch would trap, and the instruction is to be interpreted.
+    pub fn code_offset(&mut self, core: &mut Core<'_>, va: u64) -> Option<u64> {
         let mut cpu = self.cpu(core);
-        cpu.code_offset()
+        cpu.code_offset(va)
+    }
+
+    /// The byte offset in memory of the load or store (by `kind`) of `bytes` at `va`, within a page, that the hart is
+    /// about to make; `None` when it would trap, is not to memory, or has to be looked at, and is to be interpreted.
+    pub fn data_offset(&mut self, core: &mut Core<'_>, kind: Kind, va: u64, bytes: u64) -> Option<u64> {
+        let mut cpu = self.cpu(core);
+        cpu.data_offset(kind, va, bytes)
     }
 
     /// The byte offset in memory of `va` for an access of `kind`, if the hart's present context has it cached.

@@ -169,7 +169,7 @@ impl Cpu<'_> {
 /// What is left to say of a translation that the cache vouches for.
 fn in_memory(pa: u64) -> Translation {
     let (gpa, global, steps) = (None, false, Steps::default());
-    Translation { pa, shift: PAGE_SHIFT, perms: Perms::default(), global, gpa, steps }
+    Translation { pa, shift: PAGE_SHIFT, perms: Perms::default(), global, gpa, steps, last_table: None }
 }
 
 fn low_half(value: u64) -> u16 {

@@ -4,10 +4,9 @@
 //! sets are kept, so that going between kernel and user, or between processes, costs no walks. Page tables are
 //! watched ([`crate::ram`]), so entries never need the guest's fences to be right.
 
+use super::context::Context;
 use crate::changes::Change;
-use crate::csr::status;
 use crate::hart::Hart;
-use crate::privilege::Privilege;
 use crate::ram::{PAGE_SHIFT, Ram};
 
 /// Entries of a set for one kind of access; direct-mapped by page number.
@@ -21,43 +20,6 @@ const GENERATION_MAX: u64 = 0x7ff;
 /// Set in the tags of loads and stores while timing is modelled, which has to see every access: [`Tlb::look`]
 /// then finds none of them, so that all take the slow path, and flat timing pays nothing for the possibility.
 const VEIL: u64 = 0x800;
-
-/// What a walk's outcome depends on besides the address and the kind of access.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Context {
-    satp: u64,
-    vsatp: u64,
-    hgatp: u64,
-    flags: u64,
-}
-
-impl Context {
-    /// The context in which the hart loads, stores and fetches now.
-    pub fn of(hart: &Hart) -> Context {
-        let csr = &hart.csr;
-        let flags = hart.privilege as u64 | u64::from(hart.virt) << 2;
-        match (hart.privilege, hart.virt) {
-            (Privilege::Machine, _) if csr.mstatus & status::MPRV != 0 => {
-                let machine = status::MPRV | status::MPP | status::MPV | status::SUM | status::MXR;
-                let guest = (csr.vsstatus & (status::SUM | status::MXR)) << 8;
-                let flags = flags | csr.mstatus & machine | guest;
-                Context { satp: csr.satp, vsatp: csr.vsatp, hgatp: csr.hgatp, flags }
-            }
-            (Privilege::Machine, _) => Context { flags, ..Context::default() },
-            (_, false) => Context {
-                satp: csr.satp,
-                flags: flags | csr.mstatus & (status::SUM | status::MXR),
-                ..Context::default()
-            },
-            (_, true) => Context {
-                satp: 0,
-                vsatp: csr.vsatp,
-                hgatp: csr.hgatp,
-                flags: flags | csr.mstatus & status::MXR | (csr.vsstatus & (status::SUM | status::MXR)) << 8,
-            },
-        }
-    }
-}
 
 /// A cached page: `tag` is the virtual page with the generation in its low bits.
 #[derive(Clone, Copy, Default)]
@@ -84,7 +46,32 @@ struct Set {
     context: Context,
     used: u64,
     entries: [[Entry; ENTRIES]; 3],
+    tables: [LastTable; TABLES],
 }
+
+impl Set {
+    /// Empties it for `context`.
+    fn reset(&mut self, context: Context) {
+        self.context = context;
+        self.entries = [[Entry::default(); ENTRIES]; 3];
+        self.tables = [NO_TABLE; TABLES];
+    }
+}
+
+/// Where the table of the last level of an address region is.
+#[derive(Clone, Copy)]
+struct LastTable {
+    /// The addresses that it maps, shifted right by [`REGION_SHIFT`].
+    region: u64,
+    address: u64,
+}
+
+/// Logarithm of the bytes that a table of the last level maps.
+const REGION_SHIFT: u32 = 21;
+/// Tables remembered in a set; direct-mapped by region.
+const TABLES: usize = 64;
+/// No region has this number.
+const NO_TABLE: LastTable = LastTable { region: u64::MAX, address: 0 };
 
 /// The translations cached for one hart.
 pub(super) struct Tlb {
@@ -104,9 +91,10 @@ impl Tlb {
     pub(super) fn new() -> Tlb {
         let empty = || {
             Box::new(Set {
-                context: Context { flags: u64::MAX, ..Context::default() },
+                context: Context::NONE,
                 used: 0,
                 entries: [[Entry::default(); ENTRIES]; 3],
+                tables: [NO_TABLE; TABLES],
             })
         };
         let others = (1..SETS).map(|_| empty()).collect();
@@ -130,8 +118,7 @@ impl Tlb {
         let next = found.or_else(|| (0..self.others.len()).min_by_key(|&set| self.others[set].used));
         std::mem::swap(&mut self.active, &mut self.others[next.unwrap_or(0)]);
         if found.is_none() {
-            self.active.context = context;
-            self.active.entries = [[Entry::default(); ENTRIES]; 3];
+            self.active.reset(context);
         }
     }
 
@@ -180,16 +167,46 @@ impl Tlb {
     fn drop_changed(&mut self, ram: &Ram) {
         let seen = std::mem::replace(&mut self.seen, ram.changes());
         let Some(changes) = ram.changes_since(seen) else {
+            self.drop_tables();
             return KINDS.into_iter().for_each(|kind| self.void(kind));
         };
         for change in changes {
             match change {
+                Change::Root { page } => self.drop_space(u64::from(page)),
                 Change::Unmapped { va, shift: PAGE_SHIFT, .. } => self.drop_page(va),
-                Change::Unmapped { .. } => KINDS.into_iter().for_each(|kind| self.void(kind)),
+                Change::Unmapped { .. } => {
+                    self.drop_tables();
+                    KINDS.into_iter().for_each(|kind| self.void(kind));
+                }
                 Change::Watched { page, low_vpn: Some(low) } => self.withdraw(u64::from(page), low),
                 Change::Watched { low_vpn: None, .. } => self.void(Kind::Write),
             }
         }
+    }
+
+    /// Drops all pages of the address space whose root table is page `root` of memory.
+    fn drop_space(&mut self, root: u64) {
+        for set in std::iter::once(&mut self.active).chain(&mut self.others) {
+            if set.context.root() == root {
+                set.reset(set.context);
+            }
+        }
+    }
+
+    /// The address of the table of the last level through which the page of `va` is reached, if it is known.
+    pub(super) fn last_table(&self, va: u64) -> Option<u64> {
+        let table = &self.active.tables[table_index(va)];
+        (table.region == va >> REGION_SHIFT).then_some(table.address)
+    }
+
+    /// Remembers it.
+    pub(super) fn enter_last_table(&mut self, va: u64, address: u64) {
+        self.active.tables[table_index(va)] = LastTable { region: va >> REGION_SHIFT, address };
+    }
+
+    fn drop_tables(&mut self) {
+        let sets = std::iter::once(&mut self.active).chain(&mut self.others);
+        sets.for_each(|set| set.tables = [NO_TABLE; TABLES]);
     }
 
     /// Drops the page of `va` for all kinds of access in all sets.
@@ -226,6 +243,10 @@ impl Tlb {
     }
 }
 
+fn table_index(va: u64) -> usize {
+    usize::from((va >> REGION_SHIFT).to_le_bytes()[0]) % TABLES
+}
+
 #[inline(always)]
 fn index(va: u64) -> usize {
     usize::from(((va >> 12) & 0xff).to_le_bytes()[0])
@@ -234,6 +255,7 @@ fn index(va: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privilege::Privilege;
 
     #[test]
     fn entries_belong_to_their_context_and_generation() {

@@ -165,6 +165,8 @@ pub struct Translation {
     pub gpa: Option<u64>,
     /// The walk's length.
     pub steps: Steps,
+    /// Where the table lies whose entry maps the page, if it is one of the last level and no second stage applies.
+    pub last_table: Option<u64>,
 }
 
 /// Walks the page tables for `request`, setting A and D bits where `ADUE` says so.
@@ -181,6 +183,18 @@ pub fn translate<M: TableMemory>(
 ) -> Result<Translation, Trap> {
     walk::run(&mut Walker::new(env, memory, &mut walk::Silent), request)
         .map_err(|fault| trap_of(fault, request))
+}
+
+/// The end of the walk for `request` from `table` on, the table of the last level that [`Translation::last_table`]
+/// named for an address in the same 2 MiB of the same address space; `None` where the whole walk is needed: for faults,
+/// and where A or D is to be set.
+pub fn translate_from<M: TableMemory>(
+    env: &Env<'_>,
+    memory: &mut M,
+    request: &Request,
+    table: u64,
+) -> Option<Translation> {
+    walk::run_last(&mut Walker::new(env, memory, &mut walk::Silent), request, table)
 }
 
 /// What one stage checks an access against.

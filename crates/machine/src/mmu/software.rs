@@ -261,6 +261,7 @@ fn arrive(env: &Env<'_>, request: &Request, entry: &Entry) -> Result<Arrival, Fa
             shift: shift.min(PAGE_BITS),
             perms,
             global: Pte(entry.pte).is_global(),
+            last_table: None,
         }),
         _ => Err(Fault::Page),
     }

@@ -87,12 +87,14 @@ pub(super) struct Arrival {
     pub(super) perms: Perms,
     /// Mapped alike in every address space.
     pub(super) global: bool,
+    /// The table of the last level, if the walk got there.
+    pub(super) last_table: Option<u64>,
 }
 
 impl Arrival {
     /// Where an address that is not translated arrives.
     pub(super) fn bare(address: u64) -> Arrival {
-        Arrival { address, shift: PHYSICAL_BITS, perms: Perms::ALL, global: false }
+        Arrival { address, shift: PHYSICAL_BITS, perms: Perms::ALL, global: false, last_table: None }
     }
 }
 
@@ -188,11 +190,11 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
         want: &Want,
         refused: Fault,
     ) -> Result<Option<Arrival>, Fault> {
-        let mut base = table.root;
+        let mut table_address = table.root;
         let mut global = false;
         for level in (0..table.mode.levels()).rev() {
             let index = table.index(address, level);
-            let entry_address = base + index * ENTRY_BYTES;
+            let entry_address = table_address + index * ENTRY_BYTES;
             let read = self.read(table.stage, entry_address, table.owner(address, level));
             let meaning = match read {
                 Ok(entry) => pte::judge(Pte(entry), level, want, table.features),
@@ -205,13 +207,14 @@ impl<'a, M: TableMemory, O: Observer> Walker<'a, M, O> {
             // A global pointer makes everything under it global.
             global |= Pte(entry).is_global();
             match meaning {
-                Meaning::Table { next } => base = next,
+                Meaning::Table { next } => table_address = next,
                 Meaning::Leaf { base, shift, perms, missing } => {
                     if missing != 0 && !self.update(stage, entry_address, entry, entry | missing)? {
                         return Ok(None);
                     }
                     let offset = address & ((1 << shift) - 1);
-                    return Ok(Some(Arrival { address: base | offset, shift, perms, global }));
+                    let last_table = (level == 0).then_some(table_address);
+                    return Ok(Some(Arrival { address: base | offset, shift, perms, global, last_table }));
                 }
                 _ => return Err(refused),
             }
@@ -290,6 +293,7 @@ pub(super) fn run<M: TableMemory, O: Observer>(
             shift: first.shift.min(second.shift),
             perms: first.perms.and(second.perms),
             global: first.global,
+            last_table: None,
         };
         (both, Some(first.address))
     } else if request.privilege == Privilege::Machine {
@@ -302,6 +306,28 @@ pub(super) fn run<M: TableMemory, O: Observer>(
     Ok(Translation { gpa, steps: walker.steps, ..protected })
 }
 
+/// As [`run`], from the table of the last level at `table_address`, with the first stage alone.
+pub(super) fn run_last<M: TableMemory, O: Observer>(
+    walker: &mut Walker<'_, M, O>,
+    request: &Request,
+    table_address: u64,
+) -> Option<Translation> {
+    let table = Table::new(Stage::Single, walker.env.satp, walker.env.menvcfg);
+    let address = table_address + table.index(request.va, 0) * ENTRY_BYTES;
+    let entry = Pte(walker.memory.read_entry(address, table.owner(request.va, 0))?);
+    let Meaning::Leaf { base, shift, perms, missing: 0 } =
+        pte::judge(entry, 0, &Want::of(request), table.features)
+    else {
+        return None;
+    };
+    let address = base | request.va & ((1 << shift) - 1);
+    let last_table = Some(table_address);
+    let arrival = Arrival { address, shift, perms, global: entry.is_global(), last_table };
+    walker.steps.first = u8::try_from(table.mode.levels()).unwrap_or(u8::MAX);
+    let protected = protect(walker.env, request, arrival).ok()?;
+    Some(Translation { steps: walker.steps, ..protected })
+}
+
 /// The end of every translation: the physical address has to exist and PMP to allow the access.
 pub(super) fn protect(env: &Env<'_>, request: &Request, arrival: Arrival) -> Result<Translation, Fault> {
     let pa = arrival.address;
@@ -310,5 +336,13 @@ pub(super) fn protect(env: &Env<'_>, request: &Request, arrival: Arrival) -> Res
     }
     let (shift, allowed) = env.pmp.uniform(pa, arrival.shift, request.privilege);
     let perms = arrival.perms.and(allowed);
-    Ok(Translation { pa, shift, perms, gpa: None, global: arrival.global, steps: Steps::default() })
+    Ok(Translation {
+        pa,
+        shift,
+        perms,
+        gpa: None,
+        global: arrival.global,
+        steps: Steps::default(),
+        last_table: arrival.last_table,
+    })
 }

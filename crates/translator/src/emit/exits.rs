@@ -6,6 +6,7 @@ use super::operands::Registers;
 use crate::abi::RAX;
 use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use machine::ram::{PAGE_BYTES, PAGE_SHIFT};
 use std::mem::offset_of;
 
 impl Emitter<'_> {
@@ -46,7 +47,7 @@ impl Emitter<'_> {
             return;
         }
         self.unsettle(dirty);
-        if target >> 12 == self.present().va >> 12 {
+        if self.is_near(target) {
             let slot = self.target.first_slot + self.stubs.len() as u32;
             let label = self.ops.new_dynamic_label();
             self.stubs.push((label, target));
@@ -55,6 +56,14 @@ impl Emitter<'_> {
         } else {
             self.leave_page(target);
         }
+    }
+
+    /// Whether the code at `target` lies where it does as long as this unit's own does.
+    fn is_near(&self, target: u64) -> bool {
+        let pages = (target >> PAGE_SHIFT).wrapping_sub(self.unit.blocks[0].va >> PAGE_SHIFT);
+        let inside = pages == 0 || pages == 1 && self.unit.crosses();
+        // An instruction there may go on in another page.
+        inside && target % PAGE_BYTES != PAGE_BYTES - 2
     }
 
     /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.

@@ -3,7 +3,7 @@
 use crate::abi::{RAX, RCX, RDX};
 use crate::emit::plan::Role;
 use crate::emit::{Emitter, Range};
-use crate::space::{Space, TLB_ENTRIES, TlbEntry, tlb_index};
+use crate::space::{LAST, Space, TLB_ENTRIES, TlbEntry, tlb_index};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use isa::{Inst, Op};
 use std::mem::offset_of;
@@ -97,7 +97,7 @@ pub(crate) fn look_up(e: &mut Emitter<'_>, base: u8, range: Range, miss: Dynamic
         ; rorx edx, Rd(address), 8
         ; and edx, mask
         ; lea rcx, [Rq(register) + range.high - 1]
-        ; and rcx, -4096
+        ; or rcx, LAST as i32
         ; cmp rcx, [r15 + rdx + table]
         ; jne =>miss
         ; mov rcx, [r15 + rdx + table + 8]
@@ -113,11 +113,11 @@ pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: boo
     let table = if stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
     if let Some(base) = e.known(inst.rs1) {
         let address = base.wrapping_add(i64::from(inst.imm).cast_unsigned());
-        // Across pages it must miss, which no odd page can help.
+        // Across pages it must miss: no entry is of this.
         let crosses = address & 0xfff > 0x1000 - bytes as u64;
         let entry = table + (tlb_index(address) * size_of::<TlbEntry>()) as i32;
         e.constant(RAX, address);
-        e.constant(RCX, if crosses { 3 } else { address & !0xfff });
+        e.constant(RCX, if crosses { 3 } else { address | LAST });
         dynasm!(e.ops ; .arch x64 ; cmp rcx, [r15 + entry] ; jne =>slow ; mov rcx, [r15 + entry + 8]);
         return RAX;
     }
@@ -136,12 +136,12 @@ pub(super) fn translate(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: boo
     if bytes == 1 {
         dynasm!(e.ops ; .arch x64 ; mov rcx, Rq(address));
     } else {
-        // The page of the last byte, so that an access across pages misses.
+        // The end of the last byte's page, so that an access across pages misses.
         dynasm!(e.ops ; .arch x64 ; lea rcx, [BYTE Rq(address) + bytes - 1]);
     }
     dynasm!(e.ops
         ; .arch x64
-        ; and rcx, -4096
+        ; or rcx, LAST as i32
         ; cmp rcx, [r15 + rdx + table]
         ; jne =>slow
         ; mov rcx, [r15 + rdx + table + 8]
