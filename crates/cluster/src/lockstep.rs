@@ -37,7 +37,9 @@ impl Shadow {
     ) -> Option<Pause> {
         loop {
             let before: Vec<u64> = node.harts.iter().map(|hart| hart.pc).collect();
-            let at = node.retired().saturating_add(self.every).min(limits.instructions);
+            // The limit bounds traps as well, of which a guest may take more than it retires instructions.
+            let traps = node.harts.iter().map(Hart::diversions).sum();
+            let at = node.retired().max(traps).saturating_add(self.every).min(limits.instructions);
             let step = Limits { instructions: at, ..limits };
             let (ours, theirs) = (run(node, step), run(&mut self.node, step));
             self.steps += 1;
@@ -131,4 +133,33 @@ fn saved(state: &impl State) -> Vec<u8> {
     let mut bytes = Vec::new();
     state.save(&mut |part| bytes.extend_from_slice(part));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::hart::RunState;
+    use machine::interp::Interpreter;
+    use machine::node::Config;
+    use machine::ram::RAM_BASE;
+
+    /// A node whose only instruction is illegal, and the trap handler, too.
+    fn trapping() -> Node {
+        let mut config = Config::default();
+        config.board.memory_bytes = 1 << 20;
+        let mut node = Node::new(&config, Box::new(Interpreter::new(1))).unwrap();
+        node.harts[0].pc = RAM_BASE;
+        node.harts[0].csr.mtvec = RAM_BASE;
+        node.harts[0].state = RunState::Running;
+        node
+    }
+
+    #[test]
+    fn a_guest_that_only_traps_ends_at_its_limit() {
+        let mut node = trapping();
+        let mut shadow = Shadow::new(trapping(), 10);
+        let limits = Limits { instructions: 1000, cycle: u64::MAX };
+        assert_eq!(shadow.run(&mut node, limits, Node::run), Some(Pause::Instructions));
+        assert_eq!((node.retired(), node.harts[0].diversions()), (0, 1000));
+    }
 }

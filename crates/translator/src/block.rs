@@ -155,11 +155,6 @@ impl Unit {
         head.insts.first().is_some_and(|inst| u64::from(inst.len) > room(head.va))
     }
 
-    /// Whether one of its instructions lies at `va`.
-    pub(crate) fn contains(&self, va: u64) -> bool {
-        self.blocks.iter().any(|block| va.wrapping_sub(block.va) < block.end().wrapping_sub(block.va))
-    }
-
     /// All its instructions.
     pub(crate) fn insts(&self) -> impl Iterator<Item = &Inst> {
         self.blocks.iter().flat_map(|block| &block.insts)

@@ -20,6 +20,9 @@ const HEAT_ENTRIES: usize = 1 << 12;
 /// Cycles interpreted at a time while code is cold.
 const COLD_CYCLES: u64 = 16;
 
+/// Bytes of the code cache, tables and all, for each link slot.
+const SLOT_SHARE: usize = 128;
+
 /// Smallest code cache.
 pub const CACHE_BYTES_MIN: usize = 1 << 20;
 /// Largest code cache: all of it is within reach of a relative jump.
@@ -129,14 +132,16 @@ impl Translator {
             }
         }
         let bytes = options.cache_bytes.clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX).next_multiple_of(1 << 16);
-        let (slots, sites) = (bytes / 128, bytes / 256);
-        let mut code = CodeMemory::new(bytes / 2, slots).map_err(Refused::Memory)?;
+        let slots = bytes / SLOT_SHARE;
+        let capacity = bytes / 2;
+        let tables = bytes - capacity - slots * size_of::<u64>();
+        let mut code = CodeMemory::new(capacity, slots).map_err(Refused::Memory)?;
         let too_small = || Refused::Memory(std::io::Error::other("the code cache is too small"));
         let trampoline = Trampoline::emit(&mut code).ok_or_else(too_small)?;
         let perf_map = options.perf_map.then(PerfMap::create).transpose().map_err(Refused::PerfMap)?;
         let parts = Parts {
             interpreter: Interpreter::under_translator(harts),
-            store: Store::new(slots, sites),
+            store: Store::new(slots, tables),
             counters: Counters::default(),
             kept: code.used(),
             code,
@@ -206,6 +211,7 @@ impl Engine for Translator {
             ("translated_blocks", c.translated),
             ("translated_instructions", c.translated_instructions),
             ("code_bytes", self.parts.code.used() as u64),
+            ("table_bytes", self.parts.store.bytes() as u64),
             ("links", c.links),
             ("invalidated_blocks", c.invalidated),
             ("evictions", c.evictions),
@@ -370,7 +376,7 @@ impl Parts {
                         map.block(entry as u64, emitted.code.len(), place.va);
                     }
                     self.counters.translated_instructions += unit.insts().count() as u64;
-                    let block = Block::new(place, unit, entry as u64, emitted.code.len());
+                    let block = Block::new(place, &unit, entry as u64, emitted.code.len());
                     let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);
                     return Some((id, entry as u64));
                 }

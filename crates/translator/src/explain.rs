@@ -7,8 +7,8 @@ use std::fmt::Write;
 /// The guest code of `block` and `code`, what it became.
 pub(crate) fn block(block: &Block, code: &[u8]) -> String {
     let mut text = format!("guest block at {:#x}\n", block.place.va);
-    for (pc, inst) in block.unit.blocks.iter().flat_map(|block| block.placed()) {
-        let _ = writeln!(text, "  {pc:16x}  {}", isa::disassemble(*inst, pc));
+    for (pc, inst) in block.guest.placed() {
+        let _ = writeln!(text, "  {pc:16x}  {}", isa::disassemble(inst, pc));
     }
     let _ = writeln!(text, "host code at {:#x}, {} bytes", block.entry, code.len());
     let mut formatter = NasmFormatter::new();

@@ -24,6 +24,7 @@ mod cache;
 mod emit;
 mod engine;
 mod explain;
+mod guest;
 mod held;
 mod lower;
 mod mixer;

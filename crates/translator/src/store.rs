@@ -7,6 +7,7 @@
 
 use crate::block::{Place, UNIT_MAX, Unit};
 use crate::cache::CodeMemory;
+use crate::guest::GuestCode;
 use crate::mixer::Mixer;
 use crate::removed::Removed;
 use isa::Inst;
@@ -32,20 +33,21 @@ pub(crate) struct Block {
     /// Where it begins.
     pub(crate) place: Place,
     /// Its guest code as fetched.
-    pub(crate) unit: Unit,
+    pub(crate) guest: GuestCode,
     /// Slots of other blocks linked to it.
     incoming: Vec<u32>,
 }
 
 impl Block {
     /// A block of `unit` at `place`, whose code lies at `entry`.
-    pub(crate) fn new(place: Place, unit: Unit, entry: u64, bytes: usize) -> Block {
-        Block { entry, bytes, place, unit, incoming: Vec::new() }
+    pub(crate) fn new(place: Place, unit: &Unit, entry: u64, bytes: usize) -> Block {
+        Block { entry, bytes, place, guest: GuestCode::of(unit), incoming: Vec::new() }
     }
 }
 
-fn recent_index(va: u64) -> usize {
-    ((va >> 1) ^ (va >> 15)) as usize & (RECENT - 1)
+/// Where in a table of `entries` recent blocks one at `va` stands.
+fn recent_index(va: u64, entries: usize) -> usize {
+    ((va >> 1) ^ (va >> 15)) as usize & (entries - 1)
 }
 
 /// What a store of a frozen node held, shared by the stores of those forked from it.
@@ -62,7 +64,7 @@ pub(crate) struct Base {
     /// The address to which each slot leads: that block, or its stub.
     ways: Vec<u64>,
     slots_max: usize,
-    sites_max: usize,
+    bytes_max: usize,
 }
 
 /// The number of a block, and where its code is.
@@ -133,7 +135,10 @@ pub(crate) struct Store {
     stubs: Vec<Stub>,
     removed: Removed,
     slots_max: usize,
-    sites_max: usize,
+    /// Bytes that the tables may take.
+    bytes_max: usize,
+    /// Bytes of what its blocks hold by pointer.
+    held_bytes: usize,
     footing: Option<Footing>,
     /// How many blocks, sites and slots the base has.
     below: (usize, usize, usize),
@@ -166,8 +171,14 @@ impl Recent {
 
 /// What no block is: none begins at an odd address.
 const NONE_RECENT: Recent = Recent { va: 1, page: 0, next: 0, entry: 0, id: 0 };
-/// Entries of [`Store::recent`].
-const RECENT: usize = 1 << 14;
+/// Most entries of [`Store::recent`].
+const RECENT_MAX: usize = 1 << 14;
+/// Bytes of tables for each of them, where they are fewer.
+const RECENT_SHARE: usize = 512;
+
+/// Bytes that a block takes in the tables: itself, its places in the indices (which are half empty at worst), and its
+/// first links.
+const BLOCK_BYTES: usize = size_of::<Block>() + 2 * size_of::<(Place, Found)>() + 64;
 
 /// Where a link slot leads while it is not linked.
 #[derive(Clone, Copy)]
@@ -179,18 +190,19 @@ pub(crate) struct Stub {
 }
 
 impl Store {
-    /// A store for at most `slots_max` link slots and `sites_max` sites.
-    pub(crate) fn new(slots_max: usize, sites_max: usize) -> Store {
+    /// A store for at most `slots_max` link slots, whose tables take at most `bytes_max`.
+    pub(crate) fn new(slots_max: usize, bytes_max: usize) -> Store {
         Store {
             by_place: HashMap::default(),
             by_page: HashMap::default(),
             blocks: Vec::new(),
-            recent: vec![NONE_RECENT; RECENT].into_boxed_slice(),
+            recent: vec![NONE_RECENT; (bytes_max / RECENT_SHARE).next_power_of_two().min(RECENT_MAX)].into(),
             sites: Vec::new(),
             stubs: Vec::new(),
             removed: Removed::default(),
             slots_max,
-            sites_max,
+            bytes_max,
+            held_bytes: 0,
             footing: None,
             below: (0, 0, 0),
         }
@@ -201,7 +213,7 @@ impl Store {
     pub(crate) fn on(base: &Arc<Base>, offset: u64, code: &mut CodeMemory) -> Store {
         let below = (base.blocks.len(), base.sites.len(), base.stubs.len());
         let (base, removed, incoming) = (Arc::clone(base), HashSet::new(), HashMap::new());
-        let store = Store::new(base.slots_max, base.sites_max);
+        let store = Store::new(base.slots_max, base.bytes_max);
         let footing = Footing { base, offset, removed, incoming };
         footing.fill(code);
         Store { footing: Some(footing), below, ..store }
@@ -212,7 +224,7 @@ impl Store {
         if self.footing.is_some() {
             return None;
         }
-        let Store { by_place, by_page, blocks, sites, stubs, slots_max, sites_max, .. } = self;
+        let Store { by_place, by_page, blocks, sites, stubs, slots_max, bytes_max, .. } = self;
         let mut links = vec![UNLINKED; stubs.len()];
         let mut ways: Vec<u64> = stubs.iter().map(|stub| stub.address).collect();
         for (id, block) in (0..).zip(&blocks) {
@@ -221,7 +233,7 @@ impl Store {
                 ways[*slot as usize] = block.entry;
             }
         }
-        Some(Base { by_place, by_page, blocks, sites, stubs, links, ways, slots_max, sites_max })
+        Some(Base { by_place, by_page, blocks, sites, stubs, links, ways, slots_max, bytes_max })
     }
 
     /// The blocks that disappeared.
@@ -231,8 +243,18 @@ impl Store {
 
     /// Whether a block of any size can still be added.
     pub(crate) fn has_room(&self) -> bool {
+        let unit =
+            BLOCK_BYTES + UNIT_MAX * (2 * size_of::<Site>() + 4 * size_of::<Stub>() + size_of::<u32>());
         self.below.2 + self.stubs.len() + 4 * UNIT_MAX <= self.slots_max
-            && self.below.1 + self.sites.len() + 2 * UNIT_MAX <= self.sites_max
+            && self.bytes() + unit <= self.bytes_max
+    }
+
+    /// Bytes of memory that its own tables take.
+    pub(crate) fn bytes(&self) -> usize {
+        let recent = size_of_val(&*self.recent);
+        let sites = self.sites.len() * size_of::<Site>();
+        let stubs = self.stubs.len() * size_of::<Stub>();
+        recent + sites + stubs + self.blocks.len() * BLOCK_BYTES + self.held_bytes
     }
 
     /// Number that the next slot will have.
@@ -286,13 +308,13 @@ impl Store {
 
     /// The block at `place`: its number and the address of its code.
     pub(crate) fn find(&mut self, place: Place) -> Option<(usize, u64)> {
-        let recent = &self.recent[recent_index(place.va)];
+        let recent = &self.recent[recent_index(place.va, self.recent.len())];
         if recent.is_at(place) {
             return Some((recent.id as usize, recent.entry));
         }
         let below = || self.footing.as_ref().and_then(|footing| footing.find(place));
         let Found { id, entry } = self.by_place.get(&place).copied().or_else(below)?;
-        self.recent[recent_index(place.va)] = Recent::new(place, id, entry);
+        self.recent[recent_index(place.va, self.recent.len())] = Recent::new(place, id, entry);
         Some((id as usize, entry))
     }
 
@@ -306,7 +328,7 @@ impl Store {
 
     /// The latest block with an instruction at virtual address `va`.
     pub(crate) fn block_around(&self, va: u64) -> Option<&Block> {
-        self.blocks.iter().rev().find(|block| block.unit.contains(va))
+        self.blocks.iter().rev().find(|block| block.guest.contains(va))
     }
 
     /// Adds a block, whose code is in `code`, with its sites and slots.
@@ -327,12 +349,14 @@ impl Store {
         for page in block.place.pages() {
             self.by_page.entry(page).or_default().push(id);
         }
+        self.held_bytes += block.guest.bytes();
         self.blocks.push(block);
         id
     }
 
     /// Links slot `slot` to block `id`.
     pub(crate) fn link(&mut self, slot: u32, id: usize, code: &mut CodeMemory) {
+        self.held_bytes += 2 * size_of_val(&slot);
         code.set_slot(slot, self.entry(id));
         match (id.checked_sub(self.below.0), &mut self.footing) {
             (None, Some(footing)) => footing.incoming.entry(id).or_default().push(slot),
@@ -354,7 +378,7 @@ impl Store {
             // One that lies in two pages may be gone already; what replaced it is in both lists, too.
             let block = &mut self.blocks[id - self.below.0];
             self.by_place.remove(&block.place);
-            self.recent[recent_index(block.place.va)] = NONE_RECENT;
+            self.recent[recent_index(block.place.va, self.recent.len())] = NONE_RECENT;
             self.removed.push(block.place.va);
             for slot in std::mem::take(&mut block.incoming) {
                 code.set_slot(slot, self.stub(slot));
@@ -363,7 +387,7 @@ impl Store {
         for id in below {
             let block = self.block(*id);
             let (va, mut incoming) = (block.place.va, block.incoming.clone());
-            self.recent[recent_index(va)] = NONE_RECENT;
+            self.recent[recent_index(va, self.recent.len())] = NONE_RECENT;
             self.removed.push(va);
             incoming.extend(
                 self.footing.as_mut().and_then(|footing| footing.incoming.remove(id)).unwrap_or_default(),
@@ -383,6 +407,7 @@ impl Store {
         self.blocks.clear();
         self.sites.clear();
         self.stubs.clear();
+        self.held_bytes = 0;
         if let Some(footing) = &mut self.footing {
             footing.incoming.clear();
             footing.fill(code);
