@@ -172,7 +172,7 @@ impl Page<'_> {
     /// The instruction at `va`, if it is one and all in the page of its first byte.
     fn inst(&self, va: u64) -> Option<Inst> {
         let at = RAM_BASE + self.offset_of_zero.wrapping_add(va);
-        let low = self.ram.read(at).map(u16::from_le_bytes)?;
+        let low = self.half(va)?;
         let word = if low & 3 != 3 {
             u32::from(low)
         } else if va % PAGE_BYTES <= PAGE_BYTES - 4 {
@@ -181,6 +181,10 @@ impl Page<'_> {
             return None;
         };
         isa::decode(word)
+    }
+
+    fn half(&self, va: u64) -> Option<u16> {
+        half(self.ram, self.offset_of_zero.wrapping_add(va))
     }
 
     /// The block at `va`, which ends before any other of `starts`.
@@ -209,14 +213,29 @@ impl Page<'_> {
             if at / PAGE_BYTES != va / PAGE_BYTES {
                 break;
             }
-            // Between functions there may be what is no instruction.
-            let Some(inst) = self.inst(at) else { break };
-            if jump(at, &inst) == Some(va) {
+            let Some(low) = self.half(at) else { break };
+            // Most instructions need not be decoded for being no jumps.
+            if may_jump(low)
+                && let Some(inst) = self.inst(at)
+                && jump(at, &inst) == Some(va)
+            {
                 last = Some(at);
             }
-            at = at.wrapping_add(u64::from(inst.len));
+            at = at.wrapping_add(if low & 3 == 3 { 4 } else { 2 });
         }
         last
+    }
+}
+
+/// Whether an instruction that begins with `low` may be a branch or a direct jump, by its major opcode.
+fn may_jump(low: u16) -> bool {
+    const BRANCH: u16 = 0b110_0011;
+    const JAL: u16 = 0b110_1111;
+    match low & 3 {
+        3 => matches!(low & 0x7f, BRANCH | JAL),
+        // `c.j`, `c.beqz` and `c.bnez`.
+        1 => low >> 13 >= 0b101,
+        _ => false,
     }
 }
 
