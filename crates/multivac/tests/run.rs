@@ -179,3 +179,19 @@ fn quiet_says_nothing_of_its_own() {
     let run = multivac(&["run", "--elf", word(&path), "-q"]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
 }
+
+/// A host that refuses the memory for translated code: here because it is more than the process may map.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn where_the_host_refuses_executable_memory_the_interpreter_runs_and_says_why() {
+    let limited = format!(
+        "ulimit -v 700000; exec {} run demo --code-cache 1GiB --json",
+        env!("CARGO_BIN_EXE_multivac")
+    );
+    let run = common::shell(&limited);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.json()["engine"], "interp");
+    let why = "the interpreter runs instead of the translator: the host refuses executable memory: ";
+    assert!(run.stderr.contains(why), "no `{why}` in {run:?}");
+    assert_eq!(run.digest(), multivac(&["run", "demo", "--json"]).digest());
+}

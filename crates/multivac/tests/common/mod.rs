@@ -43,6 +43,12 @@ pub(crate) fn multivac(words: &[&str]) -> Outcome {
     outcome(&output)
 }
 
+/// Runs words for the shell.
+pub(crate) fn shell(words: &str) -> Outcome {
+    let output = Command::new("sh").args(["-c", words]).stdin(Stdio::null()).output().expect("a shell");
+    outcome(&output)
+}
+
 fn outcome(output: &std::process::Output) -> Outcome {
     Outcome {
         code: output.status.code().unwrap_or(-1),
