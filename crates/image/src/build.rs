@@ -2,6 +2,7 @@
 
 mod configure;
 mod extras;
+mod modules;
 mod root;
 
 pub use configure::{Configuration, apply};
@@ -24,7 +25,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Changes whenever the same packages give a different bundle.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const SUITE: &str = "trixie";
 /// The package index, in the forms that it may come in, the smallest first.
 const INDICES: [&str; 3] = ["Packages.xz", "Packages.gz", "Packages"];
@@ -33,6 +34,10 @@ const KERNEL_PACKAGE: &str = "linux-image-riscv64";
 const RESCUE_PACKAGE: &str = "busybox-static";
 /// In every image, besides Debian's essential packages.
 const DEFAULT_PACKAGES: [&str; 7] = ["busybox", "iproute2", "kmod", "mount", "netbase", "passwd", "procps"];
+/// What systemd needs to let someone log in at the console, though no package depends on it: it waits for the console's
+/// device until udev tells it of one, and who logs in gets a session over the bus.
+const WITH_SYSTEMD: [&str; 4] = ["dbus", "libpam-systemd", "login", "udev"];
+const SYSTEMD: &str = "systemd-sysv";
 /// No package index is larger, uncompressed.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
 
@@ -110,8 +115,13 @@ struct Plan<'i, 'a> {
 
 impl<'i, 'a> Plan<'i, 'a> {
     fn choose(index: &'i Index<'a>, more: &[String]) -> Result<Plan<'i, 'a>, ImageError> {
-        let wanted: Vec<&str> = DEFAULT_PACKAGES.into_iter().chain(more.iter().map(String::as_str)).collect();
-        let names = resolve::resolve(index, &wanted).map_err(ImageError::Unsatisfiable)?;
+        let mut wanted: Vec<&str> =
+            DEFAULT_PACKAGES.into_iter().chain(more.iter().map(String::as_str)).collect();
+        let mut names = resolve::resolve(index, &wanted).map_err(ImageError::Unsatisfiable)?;
+        if names.contains(SYSTEMD) {
+            wanted.extend(WITH_SYSTEMD);
+            names = resolve::resolve(index, &wanted).map_err(ImageError::Unsatisfiable)?;
+        }
         let root = names.into_iter().filter_map(|name| index.get(name)).collect();
         let get = |name: &str| {
             let missing = || ImageError::Unsatisfiable(format!("the archive has no package `{name}`"));

@@ -108,9 +108,18 @@ fn after<'a>(path: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
 
 /// The names in a module's `depends=` entry.
 ///
+/// Errors: as [`information`].
+pub fn needs(elf: &[u8]) -> Result<Vec<String>, String> {
+    let lists = information(elf, "depends")?;
+    let names = lists.first().map_or("", String::as_str).split(',');
+    Ok(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// What a module says of itself under `key`, in order.
+///
 /// Errors: not a 64-bit little-endian ELF file, or one whose section table leads out of it.
 /// Source: ELF-64 object file format; the kernel's `.modinfo` section.
-pub fn needs(elf: &[u8]) -> Result<Vec<String>, String> {
+pub fn information(elf: &[u8], key: &str) -> Result<Vec<String>, String> {
     let field = |at: usize, size: usize| -> Result<usize, String> {
         let bytes = at.checked_add(size).and_then(|end| elf.get(at..end)).ok_or("leads out of the file")?;
         let value = bytes.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
@@ -134,9 +143,11 @@ pub fn needs(elf: &[u8]) -> Result<Vec<String>, String> {
         let name = names.get(field(header, 4)?..).ok_or("a section's name leads out of the file")?;
         if name.starts_with(b".modinfo\0") {
             let entries = section(header)?.split(|byte| *byte == 0);
-            let depends = entries.filter_map(|entry| entry.strip_prefix(b"depends=")).next().unwrap_or(b"");
-            let list = std::str::from_utf8(depends).map_err(|_| "a dependency that is not text")?;
-            return Ok(list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect());
+            let values = entries.filter_map(|entry| entry.strip_prefix(key.as_bytes())?.strip_prefix(b"="));
+            let text = |value: &[u8]| {
+                String::from_utf8(value.to_vec()).map_err(|_| "an entry that is not text".into())
+            };
+            return values.map(text).collect();
         }
     }
     Ok(Vec::new())

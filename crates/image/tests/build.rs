@@ -60,6 +60,16 @@ fn the_same_packages_give_the_same_bytes() {
 }
 
 #[test]
+fn systemd_comes_with_what_it_waits_for_at_the_console() {
+    let (archive, dir) = (Archive::new(), scratch());
+    let mut wanted = recipe(&archive, Mirror::Folder(archive.folder().to_owned()));
+    wanted.packages = vec!["systemd-sysv".into()];
+    let (bundle, _) = run(&wanted, dir.path()).expect("built");
+    let has = |name: &str| bundle.manifest().packages.iter().any(|package| package.name == name);
+    assert!(["dbus", "libpam-systemd", "login", "udev"].into_iter().all(has));
+}
+
+#[test]
 fn owners_and_modes_and_the_database_are_in_the_root() {
     let archive = Archive::new();
     let dir = scratch();

@@ -17,6 +17,7 @@ mod port;
 mod relay;
 mod remote;
 mod serve;
+mod shutdown;
 mod spawn;
 mod sys;
 mod text;
@@ -25,6 +26,7 @@ mod text;
 mod wire;
 
 use core::cell::UnsafeCell;
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use serve::State;
 use text::Text;
@@ -67,23 +69,30 @@ extern "C" fn main(stack: *const usize) -> ! {
         log!("raising the loopback interface: error {errno}");
     }
     if let Err(failure) = boot::enter_root(options.get(b"root")) {
-        log!("{}: error {}", failure.step, failure.errno);
-        let mut text = Text::<128>::new();
-        let _ =
-            core::fmt::Write::write_fmt(&mut text, format_args!("{}: error {}", failure.step, failure.errno));
-        state.report_failure(text.bytes());
-        sys::end_machine(false);
+        fail(state, failure.step, failure.errno);
     }
     boot::mount_shares();
     if let Some(name) = options.get(b"hostname").or(image_host_name().as_ref().map(|name| name.trimmed())) {
         let _ = sys::set_host_name(name);
     }
     let shell = match (options.get(b"init"), options.get(b"shell")) {
-        (Some(init), _) => hand_over(init),
+        (Some(init), _) => match spawn::find_init(init) {
+            Some(program) => hand_over(program.c_str()),
+            None => fail(state, "looking for the image's init", sys::ENOENT),
+        },
         (None, Some(b"none")) => 0,
         (None, terminal) => start_shell(terminal),
     };
     state.serve(shell)
+}
+
+/// Says what kept the image from running, on the console and to the host, and ends the machine.
+fn fail(state: &mut State, step: &str, errno: sys::Errno) -> ! {
+    log!("{step}: error {errno}");
+    let mut text = Text::<128>::new();
+    let _ = core::fmt::Write::write_fmt(&mut text, format_args!("{step}: error {errno}"));
+    state.report_failure(text.bytes());
+    sys::power(false)
 }
 
 fn image_host_name() -> Option<Text<64>> {
@@ -105,14 +114,13 @@ fn start_shell(terminal: Option<&[u8]>) -> i32 {
 }
 
 /// Leaves PID 1 to the image's own init and goes on as its child, without a shell (0).
-fn hand_over(init: &[u8]) -> i32 {
-    let program = Text::<256>::of(&[init]);
+fn hand_over(program: &CStr) -> i32 {
     match sys::fork() {
         Ok(0) => sys::new_session(),
         Ok(_) => {
-            let errno = spawn::become_init(program.c_str());
+            let errno = spawn::turn_into(program);
             log!("running the image's init: error {errno}");
-            sys::end_machine(false)
+            sys::power(false)
         }
         Err(errno) => log!("leaving PID 1: error {errno}"),
     }
@@ -122,5 +130,6 @@ fn hand_over(init: &[u8]) -> i32 {
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     log!("agent: {info}");
-    sys::end_machine(false)
+    sys::sync();
+    sys::power(false)
 }

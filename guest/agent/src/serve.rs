@@ -3,7 +3,7 @@
 use crate::jobs::Job;
 use crate::port::{Head, Input, Output};
 use crate::sys::{self, Fd, PollFd};
-use crate::{identity, relay, wire};
+use crate::{identity, relay, shutdown, wire};
 
 /// All the memory that the agent works in; too large for a stack.
 pub struct State {
@@ -143,7 +143,7 @@ impl State {
     fn reap(&mut self) {
         while let Some((pid, status)) = sys::wait_any() {
             if pid == self.shell {
-                sys::end_machine(false);
+                shutdown::end_machine(false);
             }
             for job in &mut self.jobs {
                 job.note_end(pid, status);
@@ -180,7 +180,7 @@ fn take(jobs: &mut [Job], out: &mut Output, head: Head, payload: &[u8]) {
         wire::PING => out.send(wire::PONG, 0, &payload[..payload.len().min(64)]),
         wire::SHUTDOWN => {
             out.flush();
-            sys::end_machine(first_word == 1);
+            shutdown::end_machine(first_word == 1);
         }
         kind => {
             let Some(job) = jobs.iter_mut().find(|job| head.job != 0 && job.id == head.job) else { return };

@@ -135,6 +135,15 @@ fn start(argv: &Pointers, envp: &Pointers, directory: &CStr, path: &[u8]) -> Res
     Ok(Process { pid, stdin, streams: [stdout, stderr] })
 }
 
+/// The program that is the image's init, searched for if its name has no slash.
+pub fn find_init(name: &[u8]) -> Option<Text<256>> {
+    const FOLDERS: [&[u8]; 6] =
+        [b"/usr/sbin/", b"/usr/bin/", b"/sbin/", b"/bin/", b"/usr/lib/systemd/", b"/lib/systemd/"];
+    let folders: &[&[u8]] = if name.contains(&b'/') { &[b""] } else { &FOLDERS };
+    let programs = folders.iter().map(|folder| Text::of(&[folder, name]));
+    programs.into_iter().find(|program: &Text<256>| sys::can_execute(program.c_str()))
+}
+
 /// Replaces this process by the program `argv[0]`, searched in `path` if its name has no slash.
 fn execute(argv: &Pointers, envp: &Pointers, path: &[u8]) -> Errno {
     // SAFETY: `push` stored a pointer to a zero-ended string there, alive as long as the payload.
@@ -190,14 +199,25 @@ pub fn shell(terminal: &CStr) -> Result<i32, Errno> {
     sys::exit(127);
 }
 
-/// Replaces PID 1 by the image's own init.
-pub fn become_init(program: &CStr) -> Errno {
+/// Replaces this process by a program of the image, searched in the path if its name has no slash.
+pub fn turn_into(program: &CStr) -> Errno {
     let (mut argv, mut envp) = (Pointers::new(), Pointers::new());
     let _ = argv.push(program);
     for entry in &ENVIRONMENT[..2] {
         let _ = envp.push(entry);
     }
     sys::set_signal_mask(0);
-    // SAFETY: both lists end in the null pointer that `new` put behind the last entry.
-    unsafe { sys::execve(program.as_ptr().cast(), argv.list.as_ptr(), envp.list.as_ptr()) }
+    execute(&argv, &envp, &ENVIRONMENT[0].to_bytes()[b"PATH=".len()..])
+}
+
+/// Runs a program of the image to its end: whether it could be run and succeeded.
+pub fn succeeds(program: &CStr) -> bool {
+    match sys::fork() {
+        Ok(0) => {
+            turn_into(program);
+            sys::exit(127)
+        }
+        Ok(pid) => sys::wait(pid) == Ok(0),
+        Err(_) => false,
+    }
 }

@@ -99,6 +99,11 @@ pub fn open(path: &CStr, flags: usize) -> Result<Fd, Errno> {
     syscall!(56, AT_FDCWD, path.as_ptr(), flags, 0o644).map(|fd| fd as Fd)
 }
 
+pub fn can_execute(path: &CStr) -> bool {
+    const X_OK: usize = 1;
+    syscall!(48, AT_FDCWD, path.as_ptr(), X_OK).is_ok()
+}
+
 pub fn close(fd: Fd) {
     let _ = syscall!(57, fd);
 }
@@ -136,6 +141,10 @@ pub fn unlink(path: &CStr, directory: bool) -> Result<(), Errno> {
 
 pub fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: usize, data: &CStr) -> Result<(), Errno> {
     syscall!(40, source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, data.as_ptr()).map(drop)
+}
+
+pub fn unmount(target: &CStr) -> Result<(), Errno> {
+    syscall!(39, target.as_ptr(), 0).map(drop)
 }
 
 pub fn chdir(path: &CStr) -> Result<(), Errno> {
@@ -190,6 +199,23 @@ pub fn wait_any() -> Option<(i32, u32)> {
         Ok(pid) if pid > 0 => Some((pid as i32, status)),
         _ => None,
     }
+}
+
+/// Takes the ends of children, and says whether some still run.
+pub fn children_left() -> bool {
+    const WNOHANG: usize = 1;
+    while wait_any().is_some() {}
+    syscall!(260, -1isize, 0, WNOHANG, 0).is_ok()
+}
+
+/// Waits for the end of child `pid`: its wait status.
+pub fn wait(pid: i32) -> Result<u32, Errno> {
+    let mut status = 0u32;
+    syscall!(260, pid as isize, &mut status as *mut u32, 0, 0).map(|_| status)
+}
+
+pub fn process_id() -> i32 {
+    syscall!(172).unwrap_or(0) as i32
 }
 
 pub fn exit(code: i32) -> ! {
@@ -258,9 +284,8 @@ pub fn sync() {
     let _ = syscall!(81);
 }
 
-/// Ends the machine: restart, or power off.
-pub fn end_machine(restart: bool) -> ! {
-    sync();
+/// Restarts the machine or cuts its power, at once.
+pub fn power(restart: bool) -> ! {
     let command: usize = if restart { 0x0123_4567 } else { 0x4321_fedc };
     let _ = syscall!(142, 0xfee1_deadu32, 672_274_793, command, 0);
     loop {

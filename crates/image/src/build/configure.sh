@@ -48,6 +48,9 @@ if command -v depmod > /dev/null; then
     depmod -a "$(uname -r)"
 fi
 
+# Who is at the console may log in there: root has no password. Over a network sshd takes none that is empty.
+passwd --quiet --delete root
+
 # Nothing of this very run stays.
 rm -f /usr/sbin/policy-rc.d /var/cache/ldconfig/aux-cache "$admin"/*-old /var/cache/debconf/*-old
 rm -f /var/log/dpkg.log /var/log/alternatives.log /var/lib/systemd/random-seed /var/lib/dbus/machine-id

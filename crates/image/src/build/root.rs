@@ -10,25 +10,6 @@ use crate::tree::{Meta, Node, Spool, Tree};
 use crate::{ImageError, Progress};
 use std::collections::BTreeMap;
 
-/// Modules that guests are likely to want later; the ones that boot needs are in the initramfs.
-const MODULES: [&str; 15] = [
-    "9p",
-    "bridge",
-    // The ext4 file system asks for it by its alias.
-    "crc32c_generic",
-    "erofs",
-    "ext4",
-    "fuse",
-    "isofs",
-    "kvm",
-    "loop",
-    "nls_ascii",
-    "overlay",
-    "tun",
-    "veth",
-    "vfat",
-    "virtio_rng",
-];
 /// The package that makes the top folders and the links of the merged `/usr`; unpacked first.
 const FIRST: &str = "base-files";
 
@@ -53,7 +34,7 @@ pub(super) fn tree(
         added.map_err(|reason| ImageError::malformed(format!("package {name}"), reason))?;
     }
     let made = database.write(&mut tree).and_then(|()| supply(&mut tree));
-    made.and_then(|()| add_modules(&mut tree, modules, kernel))
+    made.and_then(|()| super::modules::add(&mut tree, modules, kernel))
         .map_err(|reason| ImageError::malformed("the root", reason))?;
     Ok(tree)
 }
@@ -88,32 +69,6 @@ fn supply(tree: &mut Tree) -> Result<(), String> {
     for folder in ["dev", "proc", "sys", "run", "tmp"] {
         let mode = if folder == "tmp" { 0o1777 } else { 0o755 };
         tree.insert(folder.as_bytes(), Meta::root(mode), Node::Directory)?;
-    }
-    Ok(())
-}
-
-/// Puts modules, uncompressed, where `modprobe` looks for them.
-fn add_modules(tree: &mut Tree, modules: &Modules, kernel: &Tree) -> Result<(), String> {
-    let folder = format!("usr/lib/modules/{}", modules.version);
-    let mut list = String::new();
-    for (name, bytes) in modules.closure(kernel, &MODULES)? {
-        let needed = crate::kernel::needs(&bytes)?;
-        let path = |name: &str| format!("kernel/{}.ko", name.replace('-', "_"));
-        let needed: Vec<String> = needed
-            .iter()
-            .filter(|name| modules.has(&name.replace('-', "_")))
-            .map(|name| path(name))
-            .collect();
-        list.push_str(&format!("{}: {}\n", path(&name), needed.join(" ")));
-        tree.insert(format!("{folder}/{}", path(&name)).as_bytes(), Meta::root(0o644), content(bytes))?;
-    }
-    tree.insert(format!("{folder}/modules.dep").as_bytes(), Meta::root(0o644), content(list.into_bytes()))?;
-    // A whole kernel package in the root has these; `depmod` reads them.
-    for name in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
-        let path = format!("{folder}/{name}");
-        if let Some(file) = kernel.file(path.as_bytes()).cloned() {
-            tree.insert(path.as_bytes(), Meta::root(0o644), Node::File(file))?;
-        }
     }
     Ok(())
 }

@@ -50,6 +50,10 @@ impl Archive {
             Entry::File("./usr/lib/modules/6.1-test/kernel/squashfs.ko", 0o644, 0, &module),
         ];
         archive.add("linux-image-6.1-test", "1", "", &kernel);
+        archive.add("systemd-sysv", "1", "", &[]);
+        for name in ["dbus", "libpam-systemd", "login", "udev"] {
+            archive.add(name, "1", "", &[]);
+        }
         archive.add("busybox-static", "1", "", &[Entry::File("./usr/bin/busybox", 0o755, 0, b"static")]);
         archive.publish();
         archive

@@ -1,12 +1,14 @@
-//! Disks and shared folders, as they are written in a file and on the command line.
+//! Disks, shared folders and an image's first program, as they are written in a file and on the command line.
 
 use super::read::Reader;
 use super::sections::Source;
-use super::{Disk, DiskMode, Node, Share};
+use super::{Boot, Disk, DiskMode, Node, Share};
 use std::path::PathBuf;
 
 /// Longest path at which a guest finds a folder: that of a mount tag.
 const GUEST_BYTES_MAX: usize = 255;
+/// Longest `init`.
+const INIT_BYTES_MAX: usize = 200;
 
 /// A disk as `FILE[,ro][,overlay][,writable]`; without a mode the guest's writes stay in memory.
 pub(crate) fn disk(text: &str) -> Result<Disk, String> {
@@ -55,6 +57,25 @@ pub(crate) fn share(text: &str) -> Result<Share, String> {
     }
     let guest = guest.trim_end_matches('/').to_owned();
     Ok(Share { host: PathBuf::from(host), guest, read_only })
+}
+
+/// A program of an image to run as PID 1: a path, or a name that the guest searches for.
+pub(crate) fn init(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > INIT_BYTES_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("a program is 1 to {INIT_BYTES_MAX} letters, digits and marks, without blanks"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a node's `init`.
+pub(super) fn init_of(node: &mut Node, reader: &Reader<'_>) {
+    let Some(found) = reader.get("init") else { return };
+    let Some(text) = found.string() else { return };
+    match (init(text), &mut node.boot) {
+        (Err(help), _) => found.problem(format!("`{text}` is not a program"), help),
+        (Ok(program), Boot::Image { init, .. }) => *init = Some(program),
+        _ => found.problem("`init` is for an image, and none is named", "add `image = \"NAME\"`"),
+    }
 }
 
 /// The folders of a node's `share`.

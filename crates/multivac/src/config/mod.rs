@@ -14,7 +14,7 @@ mod reference;
 mod sections;
 pub(crate) mod units;
 
-pub(crate) use devices::{disk, share};
+pub(crate) use devices::{disk, init, share};
 pub(crate) use differ::difference;
 pub(crate) use fault::{Effect, Fault, What, changes as fault_changes, words as fault_words};
 pub(crate) use network::Network;
@@ -97,6 +97,8 @@ pub(crate) enum Boot {
         name: String,
         /// Words behind the kernel's command line.
         append: String,
+        /// A program of it that runs as PID 1, by path or by name.
+        init: Option<String>,
     },
     /// A kernel by the boot protocol of its kind.
     Kernel(Kernel),

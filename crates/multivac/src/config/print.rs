@@ -105,8 +105,9 @@ fn boot(boot: &Boot, line: &mut impl FnMut(String)) {
             Some("program = \"jacobi\"".to_owned()),
             (!append.is_empty()).then(|| format!("append = {}", quoted(append))),
         ],
-        Boot::Image { name, append } => vec![
+        Boot::Image { name, append, init } => vec![
             Some(format!("image = {}", quoted(name))),
+            init.as_ref().map(|init| format!("init = {}", quoted(init))),
             (!append.is_empty()).then(|| format!("append = {}", quoted(append))),
         ],
         Boot::Kernel(kernel) => vec![
@@ -157,8 +158,11 @@ pub(crate) fn flags(config: &Config) -> String {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     match &node.boot {
         Boot::Demo | Boot::Jacobi { .. } => {}
-        Boot::Image { name, append } => {
+        Boot::Image { name, append, init } => {
             flag("--image", name.clone());
+            if let Some(init) = init {
+                flag("--init", init.clone());
+            }
             if !append.is_empty() {
                 flag("--append", append.clone());
             }

@@ -96,6 +96,7 @@ const SECTIONS: &[Section] = &[
                 "when the first is copied, with `boot = \"fork\"`; without it, once its agent takes commands",
             ),
             key("image", "string", "--image", "an image made by `multivac image build`"),
+            key("init", "string", "--init", "a program of the image that runs as PID 1, such as `systemd`"),
             key("kernel", FILE, "--kernel", "a Linux Image, an ELF or a bare binary, in supervisor mode"),
             key("initrd", FILE, "--initrd", "the kernel's initial RAM disk"),
             key("append", "string", "--append", "words for the kernel's command line, or for a bare program"),

@@ -206,6 +206,7 @@ fn node(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
     devices::shares(node, reader, source);
     nodes::interfaces(&mut node.interfaces, reader);
     boot(node, group, reader, source);
+    devices::init_of(node, reader);
 }
 
 /// What boots: an image, a kernel, a program; at most one.
@@ -229,7 +230,7 @@ fn boot(node: &mut Node, group: &Found<'_>, reader: &Reader<'_>, source: &Source
     }
     if let Some(image) = image {
         let (name, append) = (image.to_owned(), append.unwrap_or_default().to_owned());
-        node.boot = Boot::Image { name, append };
+        node.boot = Boot::Image { name, append, init: None };
     } else if has_kernel {
         node.boot =
             Boot::Kernel(Kernel { kernel, initrd, append: append.unwrap_or_default().to_owned(), bios });

@@ -52,9 +52,12 @@ fn a_full_file_is_read() {
 
 #[test]
 fn the_canonical_form_reads_back_as_itself() {
-    for text in
-        [GOOD, "schema = 1\n", "schema = 1\n[[node]]\nelf = \"a.elf\"\nentry = \"m\"\nsignature = \"s\"\n"]
-    {
+    for text in [
+        GOOD,
+        "schema = 1\n",
+        "schema = 1\n[[node]]\nimage = \"a\"\ninit = \"systemd\"\n",
+        "schema = 1\n[[node]]\nelf = \"a.elf\"\nentry = \"m\"\nsignature = \"s\"\n",
+    ] {
         let config = parse(text).unwrap();
         let printed = canonical(&config);
         // Paths were made relative to the file's folder once already.
@@ -70,6 +73,10 @@ fn unknown_words_are_named_with_their_place_and_what_was_meant() {
     assert!(text.contains("folder/x.toml:3:1") && text.contains("did you mean `harts`?"), "{text}");
     let text = refused("schema = 1\n[[node]]\nmmu = \"sofware\"\n");
     assert!(text.contains("x.toml:3") && text.contains("did you mean `software`?"), "{text}");
+    let text = refused("schema = 1\n[[node]]\ninit = \"systemd\"\n");
+    assert!(text.contains("x.toml:3") && text.contains("`init` is for an image"), "{text}");
+    let text = refused("schema = 1\n[[node]]\nimage = \"a\"\ninit = \"a b\"\n");
+    assert!(text.contains("`a b` is not a program"), "{text}");
     let text = refused("schema = 1\n[clustr]\nseed = 1\n");
     assert!(text.contains("did you mean `cluster`?"), "{text}");
     let text = refused("schema = 1\n[[node]]\nmemory = \"512mib\"\n");

@@ -158,7 +158,11 @@ impl<'a> Boots<'a> {
                     refuse(&error, &file)
                 })
             }
-            Boot::Image { name, append } => self.image((place, node), &hardware, devices, name, append),
+            Boot::Image { name, append, init } => {
+                let options =
+                    BootOptions { append: append.clone(), init: init.clone(), ..BootOptions::default() };
+                self.image((place, node), &hardware, devices, name, options)
+            }
         }
     }
 
@@ -227,7 +231,7 @@ impl<'a> Boots<'a> {
         hardware: &Hardware,
         devices: Devices,
         name: &str,
-        append: &str,
+        options: BootOptions,
     ) -> Result<Booted, Failure> {
         let bundle = open_image(name)?;
         // The key is made of everything that went into the image.
@@ -236,10 +240,9 @@ impl<'a> Boots<'a> {
         let initrd = self.files.within("initramfs", &bundle.initramfs(), node.memory_bytes)?;
         let command = !self.config.run.command.is_empty();
         let options = BootOptions {
-            shell: !command && self.has_shell(place, node),
+            shell: !command && options.init.is_none() && self.has_shell(place, node),
             quiet: command,
-            append: append.to_owned(),
-            ..BootOptions::default()
+            ..options
         };
         let arguments = options.command_line();
         let payload = Payload::Kernel {

@@ -77,7 +77,7 @@ pub(crate) struct Args {
     /// Go on from a snapshot; engine, threads, limits and, if it was made before it started, the command may be
     /// others than they were.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "config", "image", "kernel", "initrd", "append", "bios", "disks", "shares", "elf", "entry", "signature",
+        "config", "image", "init", "kernel", "initrd", "append", "bios", "disks", "shares", "elf", "entry", "signature",
         "harts", "memory", "timing", "mmu", "nodes", "topology", "seed", "sets", "record", "replay",
     ])]
     restore: Option<PathBuf>,
@@ -107,6 +107,9 @@ struct BootFlags {
     /// An image made by `multivac image build`.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["kernel", "bios", "elf"])]
     image: Option<String>,
+    /// A program of the image that runs as PID 1, such as `systemd`; `multivac image build --packages systemd-sysv`.
+    #[arg(long, value_name = "PROGRAM", requires = "image", value_parser = config::init)]
+    init: Option<String>,
     /// A kernel: a Linux Image, an ELF, or a bare binary such as U-Boot's.
     #[arg(long, value_name = "FILE", conflicts_with = "elf")]
     kernel: Option<PathBuf>,
@@ -305,7 +308,7 @@ impl BootFlags {
         }
         let append = || self.append.clone().unwrap_or_default();
         if let Some(name) = &self.image {
-            node.boot = Boot::Image { name: name.clone(), append: append() };
+            node.boot = Boot::Image { name: name.clone(), append: append(), init: self.init.clone() };
         } else if let Some(file) = &self.elf {
             node.boot = Boot::Elf(Elf {
                 file: file.clone(),

@@ -154,8 +154,9 @@ impl Mmio {
         let mut new = value & !status::NEEDS_RESET | self.status & status::NEEDS_RESET;
         let asked = new & !self.status & status::FEATURES_OK != 0;
         if asked {
+            // Drivers that leave VERSION_1 out are served, as QEMU serves them: some are written for both transports.
             let agreed = self.driver_features & !self.offered() == 0;
-            if !agreed || self.driver_features & feature::VERSION_1 == 0 {
+            if !agreed {
                 new &= !status::FEATURES_OK;
             } else if let Some(device) = &mut self.peripheral {
                 device.get_mut().accept(self.driver_features);
@@ -400,7 +401,11 @@ impl State for Mmio {
         if id != device.get().id() {
             return Err(StateError::Invalid { offset });
         }
-        device.get_mut().restore(source)
+        device.get_mut().restore(source)?;
+        if self.status & status::FEATURES_OK != 0 {
+            device.get_mut().accept(self.driver_features);
+        }
+        Ok(())
     }
 }
 

@@ -46,7 +46,7 @@ pub trait Virtio: State {
     /// The features of its own that it offers.
     fn features(&self) -> u64;
 
-    /// Takes the features of its own that the driver accepted.
+    /// Takes the features that the driver accepted, once it set them up and again after a restore.
     fn accept(&mut self, _features: u64) {}
 
     /// The configuration space.

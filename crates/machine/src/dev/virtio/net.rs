@@ -11,7 +11,7 @@
 //! Source: Virtual I/O Device Specification 1.2, "Network Device".
 
 use super::queue::Violation;
-use super::{QueueSet, Service, Virtio};
+use super::{QueueSet, Service, Virtio, feature};
 use crate::state::{Source, State, StateError};
 use crate::state_fields;
 use std::collections::VecDeque;
@@ -25,6 +25,8 @@ pub const FRAME_BYTES_MIN: usize = 14;
 
 /// Bytes of the header before each frame.
 const HEADER_BYTES: usize = 12;
+/// The same for drivers that did not accept `VERSION_1`: it lacks the number of buffers.
+const SHORT_HEADER_BYTES: usize = 10;
 const RECEIVE: usize = 0;
 const TRANSMIT: usize = 1;
 const MTU: u64 = 1 << 3;
@@ -87,6 +89,8 @@ pub struct Net {
     counters: Counters,
     ready_queues: QueueSet,
     config_changed: bool,
+    /// Follows from the accepted features, by [`Virtio::accept`].
+    header_bytes: usize,
 }
 
 impl State for Net {
@@ -123,6 +127,7 @@ impl Net {
             counters: Counters::default(),
             ready_queues: 0,
             config_changed: false,
+            header_bytes: HEADER_BYTES,
         }
     }
 
@@ -197,7 +202,7 @@ impl Net {
         while !self.outbox_is_full() {
             let Some(chain) = service.pop()? else { break };
             let bytes = chain.readable_bytes();
-            let header = HEADER_BYTES as u64;
+            let header = self.header_bytes as u64;
             let length = usize::try_from(bytes.checked_sub(header).ok_or(Violation::Request)?);
             let length = length.unwrap_or(usize::MAX);
             let carried = (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&length);
@@ -219,7 +224,7 @@ impl Net {
     fn serve_receive(&mut self, service: &mut Service<'_>) -> Result<(), Violation> {
         while let Some(frame) = self.inbox.front() {
             let Some(chain) = service.pop()? else { break };
-            let length = HEADER_BYTES + frame.len();
+            let length = self.header_bytes + frame.len();
             if chain.writable_bytes() < length as u64 {
                 service.unpop();
                 self.counters.received_dropped_frames += 1;
@@ -231,8 +236,8 @@ impl Net {
             let mut header = [0; HEADER_BYTES];
             // One buffer holds the whole frame.
             header[10] = 1;
-            chain.write(service.ram, 0, &header);
-            chain.write(service.ram, HEADER_BYTES as u64, frame);
+            chain.write(service.ram, 0, &header[..self.header_bytes]);
+            chain.write(service.ram, self.header_bytes as u64, frame);
             self.inbox_bytes -= frame.len();
             self.inbox.pop_front();
             self.counters.received_frames += 1;
@@ -254,6 +259,11 @@ impl Virtio for Net {
 
     fn features(&self) -> u64 {
         MAC | STATUS | if self.capacity.mtu.is_some() { MTU } else { 0 }
+    }
+
+    fn accept(&mut self, features: u64) {
+        self.header_bytes =
+            if features & feature::VERSION_1 != 0 { HEADER_BYTES } else { SHORT_HEADER_BYTES };
     }
 
     fn config(&self) -> Vec<u8> {
@@ -298,7 +308,7 @@ impl Virtio for Net {
 mod tests {
     use super::*;
     use crate::dev::virtio::driver::{Buffer::In, Buffer::Out, Driver};
-    use crate::dev::virtio::mmio::Peripheral;
+    use crate::dev::virtio::mmio::{Mmio, Peripheral};
 
     const ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
@@ -341,6 +351,24 @@ mod tests {
         driver.offer(1, &[Out(&[&[0; 12][..], &[2; 100]].concat())]);
         assert_eq!(driver.used(1), [0, 0]);
         assert_eq!(taken(&mut driver), [vec![1; 60], vec![2; 100]]);
+    }
+
+    #[test]
+    fn drivers_without_version_1_have_shorter_headers() {
+        let mut driver = Driver::reset(Peripheral::Net(Net::new(ADDRESS, true)));
+        driver.negotiate(MAC | STATUS);
+        (0..2).for_each(|queue| driver.set_up_queue(queue));
+        driver.set(0x70, 15);
+        driver.offer(1, &[Out(&[0; 10]), Out(&[1; 60])]);
+        assert_eq!(taken(&mut driver), [vec![1; 60]]);
+        let mut saved = Vec::new();
+        driver.slot.save(&mut |part| saved.extend_from_slice(part));
+        driver.slot = Mmio::new(1, Some(Peripheral::Net(Net::new(ADDRESS, true))));
+        driver.slot.restore(&mut Source::new(&saved)).unwrap();
+        let buffer = driver.offer(0, &[In(1514)]);
+        assert!(net(&mut driver).push_frame(vec![7; 60]));
+        driver.poll();
+        assert_eq!((driver.used(0), driver.bytes(buffer, 11)), (vec![70], [vec![0; 10], vec![7]].concat()));
     }
 
     #[test]
