@@ -1,11 +1,19 @@
 //! What forking costs: a node is booted to where its control agent takes commands, frozen, and forked.
 //!
 //! `cargo bench -p multivac-cluster --bench fork -- DIR [COUNT] [MEMORY-MIB]`, where DIR is an image's folder (`kernel`,
-//! `initramfs`, `root.squashfs`), as `multivac image list` shows them. Without DIR nothing is measured.
+//! `initramfs`, `root.squashfs`), as `multivac image list` shows them. Without DIR nothing is measured. At the end as many
+//! forked nodes, joined to a star, run `hostname`.
 
-use cluster::boot::{self, Devices, Hardware, Payload};
-use cluster::control::Session;
+use cluster::boot::{self, Booted, Devices, Hardware, Payload};
+use cluster::control::{Command, Identity, Session};
 use cluster::disk::{self, Mode};
+use cluster::interconnect::Wiring;
+use cluster::interface::Timing;
+use cluster::job::Stream;
+use cluster::run::{Bounds, Cluster, Host, Input, Member, Moment};
+use cluster::time::{Bandwidth, NetworkClock, Ps};
+use fabric::topology::Topology;
+use fabric::{Level, NodeId};
 use machine::board::Board;
 use machine::dev::virtio::console::CONTROL_PORT;
 use machine::node::{Limits, Node, Pause};
@@ -89,6 +97,68 @@ fn main() {
     println!("           {:7.1} MIPS over {instructions} instructions", instructions as f64 / wall / 1e6);
     println!("then       {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
     println!("counters   {:?}", nodes[0].engine_counters());
+
+    drop(nodes);
+    let before = private_bytes();
+    let fork = || boot::fork(&template, &hardware, devices()).expect("room for a fork");
+    let mut cluster = joined((0..count).map(|_| fork()).collect());
+    let first: u64 = cluster.nodes().iter().map(|node| node.telemetry.instructions).sum();
+    let mut answers = Answers::default();
+    let started = Instant::now();
+    let end = cluster.run(&mut answers);
+    let wall = seconds(started);
+    let last: u64 = cluster.nodes().iter().map(|node| node.telemetry.instructions).sum();
+    let right = (0..count).filter(|node| answers.lines.contains(&format!("node{node}"))).count();
+    println!("hostname   {wall:7.2} s wall on {count} nodes: {right} right answers ({end})");
+    println!("           {:7.1} MIPS over {} instructions", (last - first) as f64 / wall / 1e6, last - first);
+    println!("then       {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
+}
+
+/// What the nodes' commands said.
+#[derive(Default)]
+struct Answers {
+    lines: Vec<String>,
+}
+
+impl Host for Answers {
+    fn console(&mut self, _node: NodeId, _bytes: &[u8]) {}
+
+    fn job(&mut self, _node: NodeId, _stream: Stream, bytes: &[u8]) {
+        self.lines.extend(String::from_utf8_lossy(bytes).lines().map(str::to_owned));
+    }
+
+    fn input(&mut self, _moment: Moment) -> Input {
+        Input::default()
+    }
+}
+
+/// The forked nodes on a star, each told its name and asked for it.
+fn joined(nodes: Vec<Node>) -> Cluster {
+    let wiring = Wiring {
+        topology: Topology::from_spec(&format!("star:{}", nodes.len())).expect("a star"),
+        table: None,
+        fabric: fabric::Config { level: Level::Packet, ..fabric::Config::default() },
+        clock: NetworkClock::new(Bandwidth { bits_per_s: 10_000_000_000 }, 1),
+        latency: Ps(1_000_000),
+        router: Ps(0),
+        faults: Vec::new(),
+    };
+    let count = u32::try_from(nodes.len()).expect("few nodes");
+    let member = |(number, node): (usize, Node)| Member {
+        name: format!("node{number}"),
+        booted: Booted { node, symbols: Default::default(), kind: "fork", note: None },
+        timing: Timing::default(),
+        crash_at: None,
+    };
+    let members = nodes.into_iter().enumerate().map(member).collect();
+    let mut cluster = Cluster::joined(members, wiring, 1, Bounds::default()).expect("a network");
+    for node in (0..count).map(NodeId) {
+        let identity = Identity { host_name: format!("node{}", node.0), ..Identity::default() };
+        let command = Command { argv: vec!["hostname".to_owned()], ..Command::default() };
+        cluster.set_errand_of_fork(node, Some(identity), Some(command));
+    }
+    cluster.set_threads(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    cluster
 }
 
 /// Runs until the agent says that it takes commands.

@@ -4,6 +4,7 @@ mod load;
 mod multicomputer;
 mod shapes;
 mod switching;
+mod watching;
 
 use super::Entry;
 
@@ -224,5 +225,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         file: "crates/fabric/src/fault.rs",
         next: "multivac run examples/lossy.toml",
         run: multicomputer::lost,
+    },
+    Entry {
+        name: "watching",
+        title: ("A run that is watched is the same run", "Una esecuzione osservata è la stessa esecuzione"),
+        means: "Captures, traces and tables only listen: what they cost is the host's time, never the guests'.",
+        file: "crates/cluster/src/run/host.rs",
+        next: "multivac run --pcap run.pcapng --trace run.pftrace --live",
+        run: watching::watched,
     },
 ];

@@ -7,14 +7,14 @@ use crate::session;
 use crate::tour::Shown;
 use cluster::address::{Destination, destination};
 use cluster::job::Stream;
-use cluster::run::{Cluster, End, Host, Input, Moment, Seen, Way};
+use cluster::run::{Cluster, Crossed, End, Host, Input, Moment, Seen, Way};
 use cluster::time::Ps;
-use fabric::NodeId;
+use fabric::{LinkId, NodeId};
 use machine::node::Halt;
 use std::fmt::Write as _;
 
 /// A run of the heat equation that every shape can have within the time of an entry.
-fn heat(nodes: u32, topology: &str, words: &str) -> Config {
+pub(super) fn heat(nodes: u32, topology: &str, words: &str) -> Config {
     let mut config = Config::heat();
     config.groups[0].set_count(nodes);
     topology.clone_into(&mut config.network.topology);
@@ -28,6 +28,8 @@ struct Follower {
     nodes: u32,
     /// Sender, receiver, when it left, its bytes.
     left: Option<(NodeId, NodeId, Ps, Vec<u8>)>,
+    /// The links on which it was, forward or back, and when.
+    crossed: Vec<(LinkId, bool, Ps)>,
     arrived: Option<Ps>,
 }
 
@@ -51,6 +53,12 @@ impl Host for Follower {
             _ => {}
         }
     }
+
+    fn crossing(&mut self, crossed: &Crossed<'_>) {
+        if self.arrived.is_none() && self.left.as_ref().is_some_and(|(.., bytes)| crossed.bytes == bytes) {
+            self.crossed.push((crossed.link, crossed.forward, crossed.at));
+        }
+    }
 }
 
 fn us(at: Ps) -> String {
@@ -62,25 +70,24 @@ fn us(at: Ps) -> String {
 pub(super) fn first_message() -> Result<Shown, Failure> {
     let config = heat(8, "hypercube", "grid=16 tolerance=1000000");
     let wiring = config.wiring()?;
+    let links = wiring.topology.links();
     let mut cluster = session::cluster(&config)?;
+    cluster.watch_links(&(0..).map(LinkId).take(links.len()).collect::<Vec<_>>());
     let mut host = Follower { nodes: 8, ..Follower::default() };
     cluster.run(&mut host);
     let (Some((from, to, left, bytes)), Some(arrived)) = (host.left, host.arrived) else {
         return Err(Failure::new(Exit::GuestFailed, "no message arrived", "this is a defect: report it"));
     };
-    let delays = wiring.delays();
-    let at = |cycles: u64| Ps(left.0 + wiring.clock.instant(cycles).0);
     let distance = (from.0 ^ to.0).count_ones();
     let mut picture =
         format!("{} bytes from {from} to {to}, {distance} links apart in a hypercube of 8\n\n", bytes.len());
     let _ = writeln!(picture, "  {:>12}  first flit on the wire of {from}", us(left));
-    let mut here = from.0;
-    for hop in 0..=u64::from(distance) {
-        let head = delays.inject_cycles() + hop * delays.hop_cycles();
-        let _ = writeln!(picture, "  {:>12}  its head is in the router of {}", us(at(head)), NodeId(here));
-        // Dimension-order routing: the lowest bit that differs comes first.
-        let differs = here ^ to.0;
-        here ^= differs & differs.wrapping_neg();
+    for (link, forward, at) in host.crossed {
+        let ends = links[link.index()];
+        let (here, there) = if forward { (ends.a, ends.b) } else { (ends.b, ends.a) };
+        // Routers of a hypercube have their nodes' numbers.
+        let (here, there) = (NodeId(here.0.0), NodeId(there.0.0));
+        let _ = writeln!(picture, "  {:>12}  first flit on the link from {here} to {there}", us(at));
     }
     let _ = writeln!(picture, "  {:>12}  last flit off the wire of {to}", us(arrived));
     let expected = wiring.zero_load(u64::from(distance) + 1, bytes.len() as u64);
