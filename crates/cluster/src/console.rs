@@ -31,6 +31,9 @@ impl State for Mouth {
 /// would lose what comes before.
 const SILENCE_NS: u64 = 100_000_000;
 
+/// What a Linux kernel that panics says.
+const PANIC: &str = "Kernel panic - not syncing";
+
 /// How much of the end of what a guest said is kept.
 const LAST_WORDS_BYTES: usize = 4096;
 
@@ -62,6 +65,11 @@ impl Console {
     /// Whether no input waits.
     pub(crate) fn is_quiet(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// Whether a Linux kernel has said that it panicked.
+    pub(crate) fn tells_of_panic(&self) -> bool {
+        String::from_utf8_lossy(&self.last_words()).contains(PANIC)
     }
 
     /// The end of what the guest said.

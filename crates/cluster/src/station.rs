@@ -278,8 +278,14 @@ impl Station {
         self.interfaces.iter().for_each(|interface| interface.digest(sink));
     }
 
+    /// Whether its kernel panicked, which then asks for a reset as one that is rebooted does.
+    pub(crate) fn panicked(&self) -> bool {
+        self.life == Life::Halted(Halt::Reboot) && self.console.tells_of_panic()
+    }
+
     fn standing(&mut self) -> Standing {
         match self.life {
+            _ if self.panicked() => Standing::Panicked,
             Life::Halted(halt) => Standing::Halted(halt),
             Life::Crashed => Standing::Crashed,
             Life::Up | Life::Diverged if self.node.sleeps_until().is_some() => Standing::Asleep,

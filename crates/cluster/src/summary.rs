@@ -57,6 +57,8 @@ pub enum Standing {
     Asleep,
     /// It ended by itself.
     Halted(Halt),
+    /// Its kernel panicked.
+    Panicked,
     /// A fault of the configuration crashed it.
     Crashed,
 }

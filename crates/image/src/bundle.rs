@@ -155,7 +155,8 @@ impl BootOptions {
             Console::Virtio => "hvc0",
             Console::Uart => "ttyS0",
         };
-        let mut line = format!("console={tty}");
+        // A kernel that panics asks for a reset, which ends its run, instead of waiting for somebody to look.
+        let mut line = format!("console={tty} panic=-1");
         if self.quiet {
             line.push_str(" quiet loglevel=4");
         }
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn the_command_line_says_what_was_asked() {
         let shell = BootOptions { shell: true, ..BootOptions::default() };
-        assert_eq!(shell.command_line(), "console=hvc0 multivac.shell=hvc0");
+        assert_eq!(shell.command_line(), "console=hvc0 panic=-1 multivac.shell=hvc0");
         let command = BootOptions {
             console: Console::Uart,
             quiet: true,
@@ -190,7 +191,7 @@ mod tests {
         };
         assert_eq!(
             command.command_line(),
-            "console=ttyS0 quiet loglevel=4 multivac.shell=none multivac.hostname=n3 nokaslr"
+            "console=ttyS0 panic=-1 quiet loglevel=4 multivac.shell=none multivac.hostname=n3 nokaslr"
         );
     }
 }

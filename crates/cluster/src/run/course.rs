@@ -289,7 +289,7 @@ impl Course {
 
     /// Whether the run is over.
     fn verdict(&mut self, stations: &[Mutex<Station>], passed: Passed) -> Option<End> {
-        let mut halted = None;
+        let mut worst: Option<(bool, End)> = None;
         let mut up = 0;
         for slot in stations {
             let station = station(slot);
@@ -302,16 +302,19 @@ impl Course {
                 }
                 Life::Crashed => {}
                 Life::Halted(halt) => {
+                    let panicked = station.panicked();
+                    let fails = panicked || fails(halt);
+                    let end = if panicked { End::Panicked } else { End::Halted(halt) };
                     let leads = self.leader == Some(station.id);
-                    let ends = fails(halt) && !self.survives || errands::is_under_way(&station) || leads;
+                    let ends = fails && !self.survives || errands::is_under_way(&station) || leads;
                     if ends && self.ended.is_none() {
                         self.culprit = Some(station.id);
-                        return Some(End::Halted(halt));
+                        return Some(end);
                     }
                     // The worst of several ends is told.
-                    if halted.is_none_or(|worst| !fails(worst) && fails(halt)) {
-                        self.culprit = fails(halt).then_some(station.id);
-                        halted = Some(halt);
+                    if worst.as_ref().is_none_or(|(failed, _)| !failed && fails) {
+                        self.culprit = fails.then_some(station.id);
+                        worst = Some((fails, end));
                     }
                 }
             }
@@ -321,7 +324,7 @@ impl Course {
             return Some(End::Job(ended));
         }
         if up == 0 {
-            return Some(halted.map_or(End::Deadlock, End::Halted));
+            return Some(worst.map_or(End::Deadlock, |(_, end)| end));
         }
         let time = self.bounds.time_ns.is_some_and(|limit| self.now(stations).ns() >= limit);
         match passed {

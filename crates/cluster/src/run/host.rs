@@ -36,6 +36,8 @@ pub enum End {
     Reached(Mark),
     /// The machine ended by itself: all nodes, or the one whose failure ends the run.
     Halted(Halt),
+    /// A guest's kernel panicked.
+    Panicked,
     /// The limit of virtual time.
     Time,
     /// The limit of instructions.
@@ -60,6 +62,7 @@ impl End {
                 false
             }
             End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::Diverged => true,
+            End::Panicked => true,
             End::Time | End::Instructions | End::JobLost(_) => true,
             End::Job(ended) => ended.exit_status() != 0,
         }
@@ -77,6 +80,7 @@ impl std::fmt::Display for End {
             End::Halted(Halt::ToHost(value)) => {
                 write!(f, "the program failed: tohost = {value:#x} (test {})", value >> 1)
             }
+            End::Panicked => f.write_str("the kernel panicked"),
             End::Time => f.write_str("the limit of virtual time (--max-time) is reached"),
             End::Instructions => f.write_str("the limit of instructions (--max-instructions) is reached"),
             End::Deadlock => {

@@ -67,6 +67,7 @@ fn state(standing: Standing) -> &'static str {
         Standing::Running => "runs",
         Standing::Asleep => "sleeps",
         Standing::Halted(_) => "ended",
+        Standing::Panicked => "panicked",
         Standing::Crashed => "crashed",
     }
 }

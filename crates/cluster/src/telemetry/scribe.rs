@@ -232,6 +232,7 @@ impl<W: Write> Tracing<W> {
             let before = tracks.standing.replace(look.standing);
             let word = match look.standing {
                 Standing::Halted(_) => "ends",
+                Standing::Panicked => "panics",
                 Standing::Crashed => "crashes",
                 Standing::Running | Standing::Asleep => continue,
             };

@@ -86,6 +86,7 @@ fn standing(standing: Standing) -> String {
         Standing::Running => "running".to_owned(),
         Standing::Asleep => "asleep".to_owned(),
         Standing::Crashed => "crashed".to_owned(),
+        Standing::Panicked => "panicked".to_owned(),
         Standing::Halted(Halt::PowerOff) => "off".to_owned(),
         Standing::Halted(Halt::Reboot) => "reboot".to_owned(),
         Standing::Halted(Halt::Failed(code)) => format!("failed {code}"),

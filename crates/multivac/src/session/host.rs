@@ -7,8 +7,9 @@ use crate::config::{Boot, Config, On};
 use crate::exit::{Exit, Failure};
 use cluster::job::Stream;
 use cluster::run::{Host, Input, Moment};
-use cluster::summary::NodeSummary;
+use cluster::summary::{NodeSummary, Standing};
 use fabric::NodeId;
+use machine::node::Halt;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::sync::Arc;
@@ -157,8 +158,11 @@ impl Console {
             let _ = writeln!(stdout());
         }
         let mut err = stderr();
+        let bad = |standing| matches!(standing, Standing::Panicked | Standing::Halted(Halt::Failed(_)));
+        // Of a run that went well the words of those that did not.
+        let told = |node: &NodeSummary| failed || bad(node.standing);
         for node in
-            nodes.iter().filter(|node| failed && self.to == To::Nowhere && !node.last_words.is_empty())
+            nodes.iter().filter(|node| told(node) && self.to == To::Nowhere && !node.last_words.is_empty())
         {
             let whose = if nodes.len() > 1 {
                 format!("the last words of {}", node.name)

@@ -144,6 +144,7 @@ fn exit_of(end: &End, command: bool) -> Exit {
         End::Halted(_) if command => Exit::GuestFailed,
         End::Halted(Halt::PowerOff | Halt::Reboot | Halt::ToHost(1)) => Exit::Ok,
         End::Halted(Halt::Failed(_) | Halt::ToHost(_)) | End::Deadlock | End::JobLost(_) => Exit::GuestFailed,
+        End::Panicked => Exit::GuestFailed,
         End::Diverged => Exit::Divergence,
         End::Time | End::Instructions => Exit::TimeOut,
         End::Left(status) => Exit::Guest(status),

@@ -86,6 +86,7 @@ impl Report {
             End::Halted(Halt::ToHost(_)) => "tohost",
             End::Time => "max-time",
             End::Instructions => "max-instructions",
+            End::Panicked => "panic",
             End::Deadlock => "deadlock",
             End::Diverged => "diverged",
             End::Left(_) => "left",
