@@ -9,6 +9,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// Bytes of a file that are read at a time.
+const PORTION_BYTES: usize = 1 << 20;
+
 /// Where a guest's writes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -35,17 +38,59 @@ pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     lock::take(&file, writable)?;
-    let disk: Box<dyn BlockBackend> = if qcow2::is_named(path) {
-        Box::new(Qcow2Disk::open(file, writable)?)
-    } else {
-        let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
-        Box::new(FileDisk { file, bytes, writable })
-    };
+    let disk = of_file(path, file, writable)?;
     Ok(match mode {
         Mode::Overlay => Box::new(Overlay::new(disk)),
         Mode::Sheltered => Box::new(Sheltered(Overlay::new(disk))),
         Mode::ReadOnly | Mode::Writable => disk,
     })
+}
+
+/// A disk whose file held `bytes` and is called `path`; what is written is in memory, and no part of the machine's state.
+///
+/// Errors: the host's, and as for [`open`].
+pub fn kept(path: &Path, bytes: &[u8]) -> io::Result<Box<dyn BlockBackend>> {
+    let file = File::from(rustix::fs::memfd_create("disk", rustix::fs::MemfdFlags::CLOEXEC)?);
+    io::Write::write_all(&mut &file, bytes)?;
+    Ok(Box::new(Sheltered(Overlay::new(of_file(path, file, false)?))))
+}
+
+/// The disk in a file that is called `path`.
+fn of_file(path: &Path, file: File, writable: bool) -> io::Result<Box<dyn BlockBackend>> {
+    if qcow2::is_named(path) {
+        return Ok(Box::new(Qcow2Disk::open(file, writable)?));
+    }
+    let bytes = io::Seek::seek(&mut &file, io::SeekFrom::End(0))?;
+    Ok(Box::new(FileDisk { file, bytes, writable }))
+}
+
+/// What a file holds, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// Its length.
+    pub bytes: u64,
+    /// The hash of its contents.
+    pub hash: blake3::Hash,
+}
+
+impl Checksum {
+    /// Reads the file at `path` whole.
+    ///
+    /// Errors: the host's.
+    pub fn of(path: &Path) -> io::Result<Checksum> {
+        let mut file = File::open(path)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut portion = vec![0; PORTION_BYTES];
+        let mut bytes = 0;
+        loop {
+            let length = io::Read::read(&mut file, &mut portion)?;
+            if length == 0 {
+                return Ok(Checksum { bytes, hash: hasher.finalize() });
+            }
+            hasher.update(&portion[..length]);
+            bytes += length as u64;
+        }
+    }
 }
 
 /// An overlay whose state is empty, as that of the disk is which it stands for.

@@ -1,7 +1,7 @@
 //! What a long build tells whoever waits for it.
 
 /// Receives how far a build is. Every method may be called from the building thread only.
-pub trait Progress {
+pub trait Progress: Send {
     /// A new phase begins, with so much to do; `unit_bytes` says whether that is bytes or things.
     fn phase(&mut self, title: &str, total: u64, unit_bytes: bool);
     /// The phase went on by so much.

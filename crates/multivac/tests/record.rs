@@ -59,6 +59,23 @@ fn a_replay_has_the_recorded_digest_on_either_engine() {
 }
 
 #[test]
+fn a_recorded_run_is_saved_on_the_way() {
+    let (program, tape, run) = recorded("saved");
+    let early = program.with_extension("early");
+    // Beside a recording, and again while it is replayed; neither is disturbed by it.
+    let at = format!("2ms={}", word(&early));
+    let replayed = replay(&tape, &["--snapshot-at", &at]);
+    assert_eq!((replayed.code, replayed.digest()), (0, run.digest()), "{replayed:?}");
+    let again = program.with_extension("again");
+    let words = ["run", "--json", "--elf", word(&program), SLOWLY[0], SLOWLY[1], "--record", word(&again)];
+    let taped = typed(&[&words[..], &["--snapshot-at", &at]].concat(), &["x", "q"]);
+    assert_eq!(taped.code, 0, "{taped:?}");
+    assert_eq!(replay(&again, &[]).digest(), taped.digest());
+    let restored = typed(&["run", "--json", "--restore", word(&early)], &["q"]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+}
+
+#[test]
 fn another_configuration_is_refused_by_its_key() {
     let (program, tape, _) = recorded("other");
     for (flags, key) in

@@ -102,18 +102,33 @@ fn what_is_written_to_a_writable_disk_is_there_in_the_next_run() {
         assert!(one.stderr.contains("sector 0 says `hello`"), "{one:?}");
         assert!(one.stderr.contains(&format!("disk: run {count} on it; written with status 0")), "{one:?}");
     }
-    // A replay of a run with a writable disk does not write to it.
-    let before = std::fs::read(&disk).expect("a disk");
+}
+
+#[test]
+fn a_replay_never_takes_another_disk_for_the_recorded_one() {
+    let disk = file("taped.img", vec![0; 4096]);
+    let replay =
+        |tape: &Path, flags: &[&str]| multivac(&[&["run", "--json", "--replay", word(tape)], flags].concat());
+    // A small one that the run writes to is in the recording: what became of it does not matter, and it stays so.
     let tape = disk.with_extension("tape");
+    let writable = format!("{},writable", word(&disk));
     let recorded = run(&["--disk", &writable, "--record", word(&tape)]);
-    std::fs::write(&disk, before).expect("put back");
-    let replayed = multivac(&["run", "--json", "--replay", word(&tape)]);
-    assert_eq!((replayed.code, replayed.digest()), (0, recorded.digest()), "{replayed:?}");
-    assert_eq!(std::fs::read(&disk).expect("a disk")[512], 2);
-    // Without putting it back the replay says that it differs.
-    let _ = run(&["--disk", &writable]);
-    let replayed = multivac(&["run", "--json", "--replay", word(&tape)]);
-    assert_eq!(replayed.code, 7, "{replayed:?}");
+    assert_eq!(std::fs::read(&disk).expect("a disk")[512], 1);
+    for flags in [&["--engine", "interp"][..], &["--lockstep", "5000"]] {
+        let replayed = replay(&tape, flags);
+        assert_eq!((replayed.code, replayed.digest()), (0, recorded.digest()), "{replayed:?}");
+    }
+    assert_eq!(std::fs::read(&disk).expect("a disk")[512], 1);
+    // One that it only reads must be as it was.
+    let other = disk.with_extension("overlay.tape");
+    let recorded = run(&["--disk", word(&disk), "--record", word(&other)]);
+    assert_eq!(replay(&other, &[]).digest(), recorded.digest());
+    std::fs::write(&disk, vec![1; 4096]).expect("changed");
+    let replayed = replay(&other, &[]);
+    assert_eq!(replayed.code, 3, "{replayed:?}");
+    assert!(replayed.stderr.contains("taped.img is not as it was when the run was recorded"), "{replayed:?}");
+    std::fs::remove_file(&disk).expect("removed");
+    assert_eq!((replay(&tape, &[]).code, replay(&other, &[]).code), (0, 4));
 }
 
 #[test]

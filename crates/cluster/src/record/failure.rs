@@ -39,6 +39,11 @@ pub enum RecordError {
         /// What the file is for: `kernel`, `initrd`.
         what: String,
     },
+    /// A disk holds something else now.
+    Disk {
+        /// Its file.
+        path: PathBuf,
+    },
     /// The recorded run read other files.
     Files {
         /// What one of them is for.
@@ -65,6 +70,9 @@ impl fmt::Display for RecordError {
                 write!(f, "the recording {} is damaged at byte {offset}: {what}", path.display())
             }
             RecordError::Changed { what } => write!(f, "the {what} is not the one that was recorded with"),
+            RecordError::Disk { path } => {
+                write!(f, "the disk {} is not as it was when the run was recorded", path.display())
+            }
             RecordError::Files { what, recorded: true } => {
                 write!(f, "the recorded run had a {what}, and this one has none")
             }

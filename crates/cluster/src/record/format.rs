@@ -12,7 +12,7 @@
 /// What a recording begins with.
 pub(super) const MAGIC: [u8; 16] = *b"multivac record\0";
 /// The version of the format.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Bytes of a header before the configuration.
 pub(super) const PREAMBLE_BYTES: usize = 24;
 /// No configuration is longer.
@@ -44,10 +44,13 @@ pub(super) enum Kind {
     Mark,
     /// The run ended: instructions, digest, and how.
     End,
+    /// What a disk held before the run: number of the disk, its file's bytes.
+    Disk,
 }
 
 /// All kinds, by their numbers.
-const KINDS: [Kind; 6] = [Kind::File, Kind::ConsoleSize, Kind::Input, Kind::Share, Kind::Mark, Kind::End];
+const KINDS: [Kind; 7] =
+    [Kind::File, Kind::ConsoleSize, Kind::Input, Kind::Share, Kind::Mark, Kind::End, Kind::Disk];
 
 impl Kind {
     /// The kind of a number.

@@ -7,13 +7,17 @@ use super::player::Player;
 use super::reader::{Ending, Recording};
 use super::share::{Echo, Echoed, Heard, Played, Recorded, Through, lock};
 use super::writer::Recorder;
+use crate::disk::Checksum;
 use crate::run::Host;
 use machine::dev::virtio::p9::share::Share;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// No larger disk goes into a recording.
+const KEPT_BYTES_MAX: u64 = 16 << 20;
 
 /// What stands between a run and the outside.
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub struct Outside {
     echoes: Option<Mutex<BTreeMap<(u16, u16), Echo>>>,
     /// Files that the run asked about while it is replayed.
     asked: Mutex<Vec<(u16, String)>>,
+    /// Checksums of disks.
+    sums: Mutex<BTreeMap<PathBuf, Checksum>>,
 }
 
 /// What is done with what comes from outside.
@@ -140,6 +146,63 @@ impl Outside {
                 }
             }
         }
+    }
+
+    /// Takes note of the file under a node's disk before the run; with `kept` a replay does without it, where it is not
+    /// too large to go into the recording.
+    ///
+    /// Errors: the recorded run had another disk, or none; the host's.
+    pub fn disk(&self, node: u16, disk: u16, path: &Path, kept: bool) -> Result<(), RecordError> {
+        let what = format!("disk {}", disk + 1);
+        let host = |source| RecordError::Host { path: path.to_owned(), source };
+        match &self.tape {
+            Tape::Off => Ok(()),
+            Tape::Recording(recorder) => {
+                let sum = self.checksum(path).map_err(host)?;
+                let mut recorder = lock(recorder);
+                recorder.put(Kind::File, 0, node, 0, &[sum.hash.as_bytes(), what.as_bytes()].concat());
+                if kept && sum.bytes <= KEPT_BYTES_MAX {
+                    let bytes = std::fs::read(path).map_err(host)?;
+                    recorder.put(Kind::Disk, 0, node, 0, &[&disk.to_le_bytes()[..], &bytes].concat());
+                }
+                Ok(())
+            }
+            Tape::Playing(player) => {
+                let key = (node, what);
+                let recorded = lock(player).recording.files.get(&key).copied();
+                lock(&self.asked).push(key.clone());
+                let Some(recorded) = recorded else {
+                    return Err(RecordError::Files { what: key.1, recorded: false });
+                };
+                let in_recording = lock(player).recording.disks.contains_key(&(node, disk));
+                let same = in_recording || self.checksum(path).map_err(host)?.hash == recorded;
+                if same { Ok(()) } else { Err(RecordError::Disk { path: path.to_owned() }) }
+            }
+        }
+    }
+
+    /// What a node's disk held before the recorded run, where the recording has it.
+    ///
+    /// Errors: the host's.
+    pub fn kept_disk(&self, node: u16, disk: u16) -> Result<Option<Vec<u8>>, RecordError> {
+        let Tape::Playing(player) = &self.tape else { return Ok(None) };
+        let player = lock(player);
+        let Some(place) = player.recording.disks.get(&(node, disk)) else { return Ok(None) };
+        let payload = player.recording.payload(*place);
+        let payload =
+            payload.map_err(|source| RecordError::Host { path: player.recording.path.clone(), source });
+        payload.map(|bytes| bytes.get(2..).map(<[u8]>::to_vec))
+    }
+
+    /// A file's checksum, made once for all nodes that have it.
+    fn checksum(&self, path: &Path) -> io::Result<Checksum> {
+        let mut sums = lock(&self.sums);
+        if let Some(sum) = sums.get(path) {
+            return Ok(*sum);
+        }
+        let sum = Checksum::of(path)?;
+        sums.insert(path.to_owned(), sum);
+        Ok(sum)
     }
 
     /// A node's share; `open` opens the folder, which a replay does not need.

@@ -49,6 +49,7 @@ pub struct Recording {
     pub(super) shares: BTreeMap<(u16, u16), Vec<Place>>,
     pub(super) sizes: BTreeMap<u16, (u16, u16)>,
     pub(super) files: BTreeMap<(u16, String), [u8; HASH_BYTES]>,
+    pub(super) disks: BTreeMap<(u16, u16), Place>,
     ending: Option<Ending>,
     pub(super) reached_ns: u64,
     torn: Option<u64>,
@@ -73,6 +74,7 @@ impl Recording {
             shares: BTreeMap::new(),
             sizes: BTreeMap::new(),
             files: BTreeMap::new(),
+            disks: BTreeMap::new(),
             ending: None,
             reached_ns: 0,
             torn: None,
@@ -143,6 +145,10 @@ impl Recording {
             Kind::Share => {
                 let [a, b, ..] = *payload else { return Err("a reply of no shared folder") };
                 self.shares.entry((head.node, u16::from_le_bytes([a, b]))).or_default().push(place);
+            }
+            Kind::Disk => {
+                let [a, b, ..] = *payload else { return Err("a disk without its number") };
+                self.disks.insert((head.node, u16::from_le_bytes([a, b])), place);
             }
             Kind::Mark => {}
             Kind::End => {

@@ -1,12 +1,8 @@
 //! Files under disks: a snapshot holds what nodes changed above them, and goes on only over the same ones.
 
 use super::{Disk, SnapshotError};
-use std::fs::File;
-use std::io::Read;
+use crate::disk::Checksum;
 use std::path::{Path, PathBuf};
-
-/// Bytes read at a time.
-const PORTION_BYTES: usize = 1 << 20;
 
 /// Describes `files`.
 ///
@@ -34,19 +30,7 @@ pub(super) fn check(described: &[Disk], files: &[PathBuf]) -> Result<(), Snapsho
 }
 
 fn describe(path: &Path) -> Result<Disk, SnapshotError> {
-    let refused = SnapshotError::host("read", path);
-    let mut file = File::open(path).map_err(&refused)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut portion = vec![0; PORTION_BYTES];
-    let mut bytes = 0;
-    loop {
-        let length = file.read(&mut portion).map_err(&refused)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(&portion[..length]);
-        bytes += length as u64;
-    }
-    let blake3 = hasher.finalize().to_hex().to_string();
-    Ok(Disk { file: path.to_string_lossy().into_owned(), bytes, blake3 })
+    let sum = Checksum::of(path).map_err(SnapshotError::host("read", path))?;
+    let blake3 = sum.hash.to_hex().to_string();
+    Ok(Disk { file: path.to_string_lossy().into_owned(), bytes: sum.bytes, blake3 })
 }

@@ -1,6 +1,6 @@
 //! Where gdb is listened for: `HOST:PORT` or the path of a socket, and how.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A place to listen at.
@@ -21,6 +21,16 @@ pub struct Address {
     pub waits: bool,
     /// The node stops when gdb goes, and waits for the next.
     pub holds: bool,
+}
+
+impl Address {
+    /// The path of the socket, where it is in the file system.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Tcp(_) => None,
+            Place::Unix(path) => Some(path),
+        }
+    }
 }
 
 impl FromStr for Address {

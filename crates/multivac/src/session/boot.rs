@@ -1,7 +1,7 @@
 //! From a node's configuration to a node that is about to execute its first instruction: files read, disks opened.
 
 use super::files::Files;
-use super::surroundings::{Surroundings, number};
+use super::surroundings::{Surroundings, number, refuse as refuse_tape};
 use super::terminal;
 use crate::config::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Node, Timing};
 use crate::exit::{Exit, Failure};
@@ -194,8 +194,11 @@ impl<'a> Boots<'a> {
     fn devices(&self, place: NodeId, node: &Node) -> Result<Devices, Failure> {
         let playing = self.surroundings.outside.is_playing();
         let root = root_of(node)?.map(|file| Disk { file, mode: DiskMode::ReadOnly });
-        let all = root.iter().chain(&node.disks);
-        let disks = all.map(|disk| open_disk(disk, playing)).collect::<Result<_, _>>()?;
+        // What is in an image's root is in the image's key.
+        let mut disks = root.iter().map(|disk| open_disk(disk, playing)).collect::<Result<Vec<_>, _>>()?;
+        for (index, disk) in (0..).zip(&node.disks) {
+            disks.push(self.disk(place, index, disk)?);
+        }
         let shares = self.surroundings.shares(place, node, self.config)?;
         let several = self.config.node_count() > 1;
         let interfaces = &node.interfaces;
@@ -222,6 +225,20 @@ impl<'a> Boots<'a> {
         let members = self.config.members();
         let of_group = |(_, member): &(String, &Node)| std::ptr::eq(*member, node);
         chosen == place.0 || node.fork && members.get(chosen as usize).is_some_and(of_group)
+    }
+
+    /// Opens a disk of the user's, which is on the tape too.
+    fn disk(&self, place: NodeId, index: u16, disk: &Disk) -> Result<Box<dyn BlockBackend>, Failure> {
+        let outside = &self.surroundings.outside;
+        let kept = outside.kept_disk(number(place), index).map_err(|error| refuse_tape(&error))?;
+        let opened = match kept {
+            Some(bytes) => disk::kept(&disk.file, &bytes).map_err(|error| refuse_disk(disk, &error))?,
+            None => open_disk(disk, outside.is_playing())?,
+        };
+        let changes = disk.mode == DiskMode::Writable;
+        let noted = outside.disk(number(place), index, &disk.file, changes);
+        noted.map_err(|error| refuse_tape(&error))?;
+        Ok(opened)
     }
 
     /// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.
@@ -288,13 +305,16 @@ fn open_disk(disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failur
         DiskMode::Writable if playing => disk::Mode::Sheltered,
         DiskMode::Writable => disk::Mode::Writable,
     };
-    disk::open(&disk.file, mode).map_err(|error| {
-        let (exit, help) = match error.kind() {
-            std::io::ErrorKind::ResourceBusy => (Exit::Host, "wait for its end, or give each run a copy"),
-            _ => (Exit::Image, ""),
-        };
-        Failure::new(exit, format!("cannot open the disk {}: {error}", disk.file.display()), help)
-    })
+    disk::open(&disk.file, mode).map_err(|error| refuse_disk(disk, &error))
+}
+
+/// A disk that cannot be opened, as an error with its exit code.
+fn refuse_disk(disk: &Disk, error: &std::io::Error) -> Failure {
+    let (exit, help) = match error.kind() {
+        std::io::ErrorKind::ResourceBusy => (Exit::Host, "wait for its end, or give each run a copy"),
+        _ => (Exit::Image, ""),
+    };
+    Failure::new(exit, format!("cannot open the disk {}: {error}", disk.file.display()), help)
 }
 
 /// A node that does not boot, as an error with its exit code.

@@ -42,6 +42,15 @@ pub(super) struct Prepared {
     symbols: Arc<Symbols>,
     port: Option<Port>,
     trace: Option<Box<dyn Write + Send>>,
+    /// The socket of the port, where it is a file.
+    socket: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// Files that are removed when the run is over.
+    pub(super) fn leaves_behind(&self) -> Vec<PathBuf> {
+        self.socket.iter().cloned().collect()
+    }
 }
 
 /// Opens and reads what the user named.
@@ -67,7 +76,8 @@ pub(super) fn prepare(config: &Config, manner: &Manner) -> Result<Prepared, Fail
         return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
     }
     let trace = onlookers.trace.as_ref().map(|order| trace_file::create(&order.file)).transpose()?;
-    Ok(Prepared { symbols, port, trace })
+    let socket = onlookers.gdb.as_ref().and_then(|address| address.path().map(Path::to_owned));
+    Ok(Prepared { symbols, port, trace, socket })
 }
 
 /// Lets whoever the user named look on.
@@ -79,7 +89,7 @@ pub(super) fn attach(
     prepared: Prepared,
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
-    let Prepared { symbols, port, trace } = prepared;
+    let Prepared { symbols, port, trace, .. } = prepared;
     let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
     if let (Some(port), Some(address)) = (port, &manner.onlookers.gdb) {
         let gdb = Gdb::listen(port, cluster.node(NodeId(0)), symbols, Box::new(host.leaving()))

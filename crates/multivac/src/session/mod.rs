@@ -37,8 +37,8 @@ pub(crate) struct Manner {
     pub(crate) verbose: bool,
     /// Run the other engine beside and compare every so many instructions.
     pub(crate) lockstep: Option<u64>,
-    /// Lock the process in.
-    pub(crate) sandbox: bool,
+    /// Do not lock the process in.
+    pub(crate) unconfined: bool,
     /// Who looks on.
     pub(crate) onlookers: Onlookers,
     /// Show a table of the nodes while they run.
@@ -62,6 +62,12 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     }
     let started = Instant::now();
     let surroundings = Surroundings::new(config, manner.lockstep.is_some())?;
+    let prepared = debugger::prepare(config, manner)?;
+    let forks = config.groups.iter().any(|group| group.node.fork) && plan.restore.is_none();
+    if forks && !manner.unconfined {
+        // A guest boots to be forked while other nodes are still to be built.
+        sandbox::confine(config, &sandbox::Needs::of_building(config, plan)?);
+    }
     let built = build::build(config, manner, plan, &surroundings)?;
     if let Some(note) = &built.note {
         eprintln!("note: {note}");
@@ -72,8 +78,13 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         None => config.first().boot.describe(built.kind),
     };
     let mut recorder = snapshot::Recorder::new(config, &what, &mut cluster, plan)?;
-    let prepared = debugger::prepare(config, manner)?;
-    let confinement = manner.sandbox.then(|| sandbox::confine(config, recorder.reads(), &plan.outputs()));
+    let files = watch::Files::create(config)?;
+    let needs = sandbox::Needs {
+        reads: recorder.reads().to_owned(),
+        writes: plan.outputs(),
+        removes: prepared.leaves_behind(),
+    };
+    let confinement = (!manner.unconfined).then(|| sandbox::confine(config, &needs));
     if let Some(confinement) = &confinement {
         confinement.note(manner);
     }
@@ -81,7 +92,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     let onlooking = debugger::attach(&mut cluster, &mut host, prepared, manner)?;
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
-    let mut watched = Watched::new(&mut host, config, manner.live)?;
+    let mut watched = Watched::new(&mut host, files, config.names(), manner.live);
     let end = recorder.run(&mut cluster, &mut surroundings.outside.host(&mut watched));
     let written = watched.finish();
     let wall_s = run_started.elapsed().as_secs_f64();

@@ -213,7 +213,7 @@ impl<'a> Recorder<'a> {
 }
 
 /// The files under the disks, each once, in the order in which the nodes name them.
-fn disks(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn disks(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for group in &config.groups {
         files.extend(super::boot::root_of(&group.node)?);

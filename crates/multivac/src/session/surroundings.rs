@@ -61,7 +61,7 @@ pub(super) struct Conclusion {
 }
 
 /// A recording that cannot be used, as an error with its exit code.
-fn refuse(error: &RecordError) -> Failure {
+pub(super) fn refuse(error: &RecordError) -> Failure {
     match error {
         RecordError::Host { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
             let mut partial = path.as_os_str().to_owned();
@@ -79,6 +79,11 @@ fn refuse(error: &RecordError) -> Failure {
         }
         RecordError::Changed { .. } | RecordError::Files { .. } => {
             Failure::new(Exit::Config, error, "a replay needs the files of the recorded run")
+        }
+        RecordError::Disk { .. } => {
+            let help =
+                "a replay needs the disk as it was; small ones that a run writes to are in its recording";
+            Failure::new(Exit::Config, error, help)
         }
     }
 }

@@ -28,6 +28,12 @@ pub(super) struct Watched<'a> {
     refused: Option<(PathBuf, io::Error)>,
 }
 
+/// Files about to be written while a run goes on.
+pub(super) struct Files {
+    captures: Option<(PathBuf, Captures<BufWriter<File>>)>,
+    trace: Option<(PathBuf, Tracing<BufWriter<File>>)>,
+}
+
 /// The table on the terminal.
 struct Table {
     live: Live,
@@ -44,11 +50,11 @@ fn create(path: &Path) -> io::Result<BufWriter<File>> {
     File::create(path).map(BufWriter::new)
 }
 
-impl<'a> Watched<'a> {
-    /// Opens the files that the configuration asks for; `live` draws the table too, on a terminal.
+impl Files {
+    /// Opens the files that the configuration asks for.
     ///
     /// Errors: a file that cannot be written.
-    pub(super) fn new(host: &'a mut dyn Host, config: &Config, live: bool) -> Result<Watched<'a>, Failure> {
+    pub(super) fn create(config: &Config) -> Result<Files, Failure> {
         let members = config.members();
         let captures = config.captured()?.map(|Captured { file: path, nodes, links }| {
             let rails = config.groups.iter().map(|group| group.node.interfaces.count).max().unwrap_or(1);
@@ -69,12 +75,20 @@ impl<'a> Watched<'a> {
             });
             opened.map_err(|error| refusal(&path, &error)).map(|trace| (path, trace))
         });
+        Ok(Files { captures: captures.transpose()?, trace: trace.transpose()? })
+    }
+}
+
+impl<'a> Watched<'a> {
+    /// Stands before `host` and writes `files`; `live` draws a table of the nodes of these names too, on a terminal.
+    pub(super) fn new(host: &'a mut dyn Host, files: Files, names: Vec<String>, live: bool) -> Watched<'a> {
         let table = (live && stderr().is_terminal()).then(|| Table {
-            live: Live::new(config.names()),
+            live: Live::new(names),
             drawn_at: Instant::now(),
             lines: 0,
         });
-        Ok(Watched { host, captures: captures.transpose()?, trace: trace.transpose()?, table, refused: None })
+        let Files { captures, trace } = files;
+        Watched { host, captures, trace, table, refused: None }
     }
 
     /// Writes the rest.

@@ -53,9 +53,10 @@ pub(crate) struct Args {
     /// lines unless told. A FILE that ends in `.zst` is compressed.
     #[arg(long, value_name = "FILE[,from=N]...", conflicts_with_all = ["lockstep", "gdb"])]
     trace_instructions: Option<debug::trace::Order>,
-    /// Lock the process in before the guest starts: no file that the run does not need, no program, no connection.
+    /// Do not lock the process in. Otherwise, once the guest starts, no file can be opened that the run does not need, no
+    /// program run, and no connection made.
     #[arg(long)]
-    sandbox: bool,
+    no_sandbox: bool,
     /// Names for addresses in traces and reports: an ELF, a System.map, or a Linux kernel; without it the
     /// program's own, or those in a kernel's memory.
     #[arg(long, value_name = "FILE")]
@@ -72,7 +73,7 @@ pub(crate) struct Args {
     replay: Option<PathBuf>,
     /// Make a snapshot of the run in directory DIR: WHEN is a virtual time (`2s`), `ready` (the guests can take their
     /// command) or `exit`; may be repeated.
-    #[arg(long = "snapshot-at", value_name = "WHEN=DIR", conflicts_with_all = ["record", "replay"])]
+    #[arg(long = "snapshot-at", value_name = "WHEN=DIR")]
     snapshots: Vec<Planned>,
     /// Go on from a snapshot; engine, threads, limits and, if it was made before it started, the command may be
     /// others than they were.
@@ -183,7 +184,7 @@ impl Args {
             quiet: tone.quiet,
             verbose: tone.verbose,
             lockstep: self.lockstep,
-            sandbox: self.sandbox,
+            unconfined: self.no_sandbox,
             onlookers: self.onlookers(),
             threads: self.threads.map(usize::from),
             live: self.live,

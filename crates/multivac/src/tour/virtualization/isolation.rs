@@ -12,7 +12,7 @@ pub(super) const ISOLATION: Entry = Entry {
     title: ("Isolation: what a hostile guest cannot do", "Isolamento: che cosa un guest ostile non può fare"),
     means: "garbage in every device register and every ring faults in the guest or is ignored; the machine goes on",
     file: "crates/machine/src/dev/virtio/queue.rs",
-    next: "`multivac run --elf guest/prebuilt/hostile.elf --sandbox` locks the process in besides",
+    next: "`multivac run --elf guest/prebuilt/hostile.elf --json`: `sandbox` says how far the process locked itself in besides",
     run: isolation,
 };
 

@@ -124,9 +124,8 @@ fn landlock() -> Finding {
 }
 
 fn seccomp() -> Finding {
-    let actions = std::fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
-    if actions.contains("kill_process") {
-        return Finding::fine("seccomp", "a process can be kept from system calls");
+    match crate::session::sandbox::probe_calls() {
+        Ok(()) => Finding::fine("seccomp", "a run is kept to the system calls that it needs"),
+        Err(reason) => Finding::missing("seccomp", reason, "a kernel with CONFIG_SECCOMP_FILTER has it"),
     }
-    Finding::missing("seccomp", "the kernel does not offer it", "a kernel with CONFIG_SECCOMP_FILTER has it")
 }

@@ -3,6 +3,7 @@
 use super::failure;
 use crate::config::{Config, EngineKind};
 use crate::exit::{Exit, Failure};
+use crate::session::sandbox;
 use cluster::boot::{self, Devices, Hardware, Payload};
 use cluster::control::{Command, Ended};
 use cluster::disk;
@@ -32,12 +33,9 @@ pub(super) fn configure(
     let packages = configuration.bundle().manifest().packages.len() as u64;
     let output = configuration.output().map_err(|error| failure(&error))?;
     progress.phase("configuring", packages, false);
-    let mut cluster = boot(&configuration)?;
-    let command = Command { argv: configuration.command(), ..Command::default() };
-    cluster.set_errand(NodeId(0), None, Some(command));
     let mut host =
         Listener { output: BufWriter::new(output), refused: None, log: Vec::new(), said: 0, progress };
-    let end = cluster.run(&mut host);
+    let end = run(&configuration, &mut host)?;
     let flushed = host.output.flush();
     let refused = host.refused.take().or(flushed.err());
     let log = std::mem::take(&mut host.log);
@@ -50,6 +48,20 @@ pub(super) fn configure(
         return Err(failed(&end, &log));
     }
     configuration.finish(store, progress).map_err(|error| failure(&error))
+}
+
+/// Runs the guest on a thread that is locked in; this one goes on with the image afterwards.
+fn run(configuration: &Configuration, host: &mut Listener<'_>) -> Result<End, Failure> {
+    std::thread::scope(|scope| {
+        let guest = scope.spawn(|| {
+            let mut cluster = boot(configuration)?;
+            sandbox::confine_this_thread();
+            let command = Command { argv: configuration.command(), ..Command::default() };
+            cluster.set_errand(NodeId(0), None, Some(command));
+            Ok(cluster.run(host))
+        });
+        guest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// A node with the unpacked image, about to run.
