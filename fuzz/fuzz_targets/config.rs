@@ -8,9 +8,10 @@ mod config;
 mod diag;
 #[path = "../../crates/multivac/src/exit.rs"]
 mod exit;
+#[path = "../../crates/multivac/src/verb/topology/source.rs"]
+mod source;
 mod verb {
-    #[path = "../../../crates/multivac/src/verb/topology/source.rs"]
-    pub(crate) mod topology;
+    pub(crate) use crate::source as topology;
 }
 
 use config::{Config, canonical};

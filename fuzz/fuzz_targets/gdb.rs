@@ -75,7 +75,7 @@ fuzz_target!(init: fuzz::seed(SESSIONS.map(|session| session.into())), |data: &[
         while matches!(reader.read(&mut answers), Ok(1..)) {}
     });
     for round in 1..=20 {
-        match gdb.run(&mut node, Limits { instructions: u64::MAX, cycle: round * 1000 }) {
+        match gdb.run(&mut node, Limits { instructions: u64::MAX, cycle: round * 1000 }, Node::run) {
             Driven::Pause(Pause::Time) => {}
             _ => break,
         }

@@ -2,10 +2,9 @@
 
 use machine::board::Board;
 use machine::core::Architecture;
-use machine::hart::{F_NAMES, X_NAMES};
+use machine::debug::difference;
 use machine::interp::Interpreter;
 use machine::node::{Config, Limits, Node, Pause};
-use machine::state::State;
 use std::fmt::Write as _;
 use translator::{Options, Translator};
 
@@ -85,7 +84,7 @@ impl Twins {
         let limits =
             Limits { instructions: self.oracle.retired().max(traps) + instructions, cycle: u64::MAX };
         let (a, b) = (self.oracle.run(limits), self.translated.run(limits));
-        let mut found = self.difference();
+        let mut found = difference(&self.oracle, &self.translated, false).unwrap_or_default();
         if found.is_empty() && a != b {
             found = format!("  the interpreter stopped with {a:?}, the translator with {b:?}\n");
         }
@@ -97,12 +96,8 @@ impl Twins {
     ///
     /// Panics: with the first address where it differs.
     pub fn compare_memory(&self) {
-        let (a, b) = (self.oracle.bus.ram.bytes(), self.translated.bus.ram.bytes());
-        if a != b {
-            let at = a.iter().zip(b).position(|(a, b)| a != b).unwrap_or(0) as u64;
-            let line = format!("  memory differs at {:#x}\n", machine::ram::RAM_BASE + at);
-            panic!("{}", self.report(&line));
-        }
+        let found = difference(&self.oracle, &self.translated, true);
+        assert!(found.is_none(), "{}", self.report(&found.unwrap_or_default()));
     }
 
     /// One of the translator's counters.
@@ -114,38 +109,6 @@ impl Twins {
         counters.iter().find(|(known, _)| *known == name).expect("a counter of the name").1
     }
 
-    fn difference(&self) -> String {
-        let mut text = String::new();
-        for (a, b) in self.oracle.harts.iter().zip(&self.translated.harts) {
-            if saved(a) == saved(b) {
-                continue;
-            }
-            let mut line = |name: &str, a: u64, b: u64| {
-                if a != b {
-                    let _ = writeln!(text, "  {name:10} interpreter {a:#018x} translator {b:#018x}");
-                }
-            };
-            line("pc", a.pc, b.pc);
-            line("retired", a.retired, b.retired);
-            line("extra", a.extra_cycles, b.extra_cycles);
-            line("mode", a.privilege as u64, b.privilege as u64);
-            line("fflags", u64::from(a.fflags), u64::from(b.fflags));
-            for index in 0..32 {
-                line(X_NAMES[index], a.x[index], b.x[index]);
-                line(F_NAMES[index], a.f[index], b.f[index]);
-            }
-            line("mcause", a.csr.mcause, b.csr.mcause);
-            line("mepc", a.csr.mepc, b.csr.mepc);
-            line("mtval", a.csr.mtval, b.csr.mtval);
-            line("mstatus", a.csr.mstatus, b.csr.mstatus);
-            let _ = writeln!(text, "  hart {} differs", a.id);
-        }
-        if saved(&self.oracle.bus) != saved(&self.translated.bus) {
-            text.push_str("  devices differ\n");
-        }
-        text
-    }
-
     fn report(&self, found: &str) -> String {
         let mut text = format!("{}: after {} instructions\n{found}", self.name, self.oracle.retired());
         for (id, pc) in self.last.iter().enumerate() {
@@ -153,10 +116,4 @@ impl Twins {
         }
         text
     }
-}
-
-fn saved(state: &impl State) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    state.save(&mut |part| bytes.extend_from_slice(part));
-    bytes
 }

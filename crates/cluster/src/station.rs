@@ -15,6 +15,7 @@ use crate::summary::{NodeSummary, Standing};
 use crate::telemetry::Telemetry;
 use crate::time::Ps;
 use fabric::NodeId;
+use machine::debug::{Driven, Driver, Go};
 use machine::dev::virtio::console::CONTROL_PORT;
 use machine::load::elf::Symbols;
 use machine::node::{Halt, Limits, Node, Pause};
@@ -40,6 +41,10 @@ pub(crate) struct Station {
     pub(crate) console: Console,
     pub(crate) job: Option<Job>,
     pub(crate) shadow: Option<Shadow>,
+    /// Runs the node in our place, looking on; not together with a shadow.
+    pub(crate) driver: Option<Box<dyn Driver>>,
+    /// The driver ends the run, with this status.
+    pub(crate) left: Option<u8>,
     pub(crate) interfaces: Vec<Interface>,
     /// What left for the wires in the last epoch, with the interface's number.
     pub(crate) departures: Vec<(usize, Departure)>,
@@ -66,6 +71,8 @@ impl Station {
             console: Console::default(),
             job: None,
             shadow: None,
+            driver: None,
+            left: None,
             interfaces: Vec::new(),
             departures: Vec::new(),
             life: Life::Up,
@@ -77,23 +84,26 @@ impl Station {
 
     /// Runs the node by itself, to `limits` or a little beyond; `None` when the shadow differs.
     pub(crate) fn run_alone(&mut self, limits: Limits) -> Option<Pause> {
-        let pause = match &mut self.shadow {
-            Some(shadow) => shadow.run(&mut self.node, limits, Node::run),
-            None => Some(self.node.run(limits)),
-        };
-        match pause {
-            Some(pause) => Some(self.note(pause)),
-            None => {
-                self.life = Life::Diverged;
-                None
-            }
-        }
+        self.go(limits, Node::run)
     }
 
-    /// Takes note of how the node stopped.
-    pub(crate) fn note(&mut self, pause: Pause) -> Pause {
-        if let Pause::Halted(halt) = pause {
-            self.life = Life::Halted(halt);
+    /// Runs the node as `go` does, in company if it has any, and takes note of how it stopped.
+    fn go(&mut self, limits: Limits, go: Go) -> Option<Pause> {
+        let pause = match (&mut self.driver, &mut self.shadow) {
+            (Some(driver), _) => match driver.run(&mut self.node, limits, go) {
+                Driven::Pause(pause) => Some(pause),
+                Driven::Leave(status) => {
+                    self.left = Some(status);
+                    Some(Pause::Time)
+                }
+            },
+            (None, Some(shadow)) => shadow.run(&mut self.node, limits, go),
+            (None, None) => Some(go(&mut self.node, limits)),
+        };
+        match pause {
+            Some(Pause::Halted(halt)) => self.life = Life::Halted(halt),
+            Some(_) => {}
+            None => self.life = Life::Diverged,
         }
         pause
     }
@@ -102,7 +112,7 @@ impl Station {
     /// `until` is taken from the cards.
     pub(crate) fn run_epoch(&mut self, until: Ps) {
         let stop = until.min(self.crash_at);
-        while self.life == Life::Up {
+        while self.life == Life::Up && self.left.is_none() {
             let arrival = self.next_arrival();
             self.advance(arrival.min(stop));
             if arrival >= stop {
@@ -145,15 +155,7 @@ impl Station {
 
     fn advance(&mut self, to: Ps) {
         let limits = Limits { instructions: u64::MAX, cycle: self.node.clock().cycle_of_ps(to.0) };
-        let pause = match &mut self.shadow {
-            Some(shadow) => shadow.run(&mut self.node, limits, Node::run_to),
-            None => Some(self.node.run_to(limits)),
-        };
-        match pause {
-            Some(Pause::Halted(halt)) => self.life = Life::Halted(halt),
-            Some(_) => {}
-            None => self.life = Life::Diverged,
-        }
+        let _ = self.go(limits, Node::run_to);
     }
 
     /// Hands the frames that are in by `now` to the cards, which the node sees at once.

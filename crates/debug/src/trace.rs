@@ -5,7 +5,8 @@
 //! `1234 h0 ffffffff80001000 idle+0x4 00113423 sd ra,8(sp) ; [ffffffff81003e08+8]=0xffffffff80002a44`.
 
 use crate::symbols::Symbols;
-use machine::debug::{Driven, Driver, Executed, Happening};
+use machine::debug::{Driven, Driver, Executed, Go, Happening};
+use machine::hart::Hart;
 use machine::node::{Limits, Node, Pause};
 use std::fmt::Write as _;
 use std::io::Write;
@@ -120,10 +121,10 @@ impl Tracer {
 }
 
 impl Driver for Tracer {
-    fn run(&mut self, node: &mut Node, limits: Limits) -> Driven {
+    fn run(&mut self, node: &mut Node, limits: Limits, go: Go) -> Driven {
         if !self.begun {
             let first = Limits { instructions: self.order.from.min(limits.instructions), ..limits };
-            let pause = node.run(first);
+            let pause = go(node, first);
             if pause != Pause::Instructions || first.instructions == limits.instructions {
                 return Driven::Pause(pause);
             }
@@ -131,8 +132,10 @@ impl Driver for Tracer {
         }
         while !self.over {
             // In stretches, so that a trace that is complete costs no more time.
-            let stretch = node.retired().saturating_add(4096).min(limits.instructions);
-            let pause = node.run(Limits { instructions: stretch, ..limits });
+            // The limit bounds traps as well, of which a guest may take more than it retires instructions.
+            let traps = node.harts.iter().map(Hart::diversions).sum();
+            let stretch = node.retired().max(traps).saturating_add(4096).min(limits.instructions);
+            let pause = go(node, Limits { instructions: stretch, ..limits });
             if self.is_spent() {
                 self.close(node);
             }
@@ -140,7 +143,7 @@ impl Driver for Tracer {
                 return Driven::Pause(pause);
             }
         }
-        Driven::Pause(node.run(limits))
+        Driven::Pause(go(node, limits))
     }
 
     fn end(&mut self, node: &mut Node, _reason: &str, _failed: bool) {

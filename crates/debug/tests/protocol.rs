@@ -30,7 +30,7 @@ fn session(name: &str, flags: &str) -> Session {
         let mut cycle = 0;
         let driven = loop {
             cycle += 100_000;
-            match gdb.run(&mut node, Limits { cycle, ..FREE }) {
+            match gdb.run(&mut node, Limits { cycle, ..FREE }, Node::run) {
                 Driven::Pause(Pause::Time) => {}
                 driven => break driven,
             }

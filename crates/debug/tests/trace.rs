@@ -33,7 +33,7 @@ fn trace(order: &str, epoch: u64) -> Vec<String> {
     let order: Order = order.parse().unwrap();
     let mut tracer = Tracer::new(order, Arc::new(symbols), Box::new(page.clone()));
     let mut cycle = epoch;
-    while tracer.run(&mut node, Limits { cycle, ..FREE }) == Driven::Pause(Pause::Time) {
+    while tracer.run(&mut node, Limits { cycle, ..FREE }, Node::run) == Driven::Pause(Pause::Time) {
         cycle += epoch;
     }
     tracer.end(&mut node, "the end", false);

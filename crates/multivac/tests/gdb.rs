@@ -117,6 +117,60 @@ fn gdb_debugs_a_program_without_changing_the_run() {
     assert_eq!(debugged.digest(), alone.digest(), "the debugger changed the run");
 }
 
+/// A cluster of which two nodes are looked at.
+const CLUSTER: [&str; 5] = ["run", "heat", "--nodes=4", "--append=grid=24 tolerance=200000", "--json"];
+
+#[test]
+fn gdb_looks_at_a_node_of_a_cluster() {
+    if Command::new("gdb-multiarch").arg("--version").output().is_err() {
+        eprintln!("gdb-multiarch is not installed: passed over");
+        return;
+    }
+    let alone = multivac(&CLUSTER);
+    let socket = std::env::temp_dir().join(format!("multivac-gdb-n2-{}", std::process::id()));
+    let trace = file("n1.trace", "");
+    let run = Command::new(env!("CARGO_BIN_EXE_multivac"))
+        .args(CLUSTER)
+        .args(["--gdb", &format!("n2={}", word(&socket)), "--threads=3"])
+        .args(["--trace-instructions", &format!("n1={},count=50", word(&trace))])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    for _ in 0..200 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let script = "stepi\nstepi\nx/i $pc\nmonitor time\ninfo threads\nhbreak *($pc + 4)\ncontinue\ncontinue\n";
+    let script = file("cluster.gdb", script);
+    let gdb = Command::new("gdb-multiarch")
+        .args(["-nx", "-batch", "-ex", "set remotetimeout 30", "-ex", "set architecture riscv:rv64"])
+        .args(["-ex", &format!("target remote {}", word(&socket)), "-x", word(&script)])
+        .stdin(Stdio::null())
+        .output()
+        .expect("gdb runs");
+    let said = String::from_utf8_lossy(&gdb.stdout) + String::from_utf8_lossy(&gdb.stderr);
+    let output = run.wait_with_output().expect("the run ends");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    for part in ["=> 0x", "hart 0: S-mode", "Breakpoint 1, "] {
+        assert!(said.contains(part), "`{part}` is not in what gdb said:\n{said}");
+    }
+    assert_eq!(report["digest"], alone.json()["digest"], "the debugger changed the run: {said}");
+    assert_eq!(std::fs::read_to_string(&trace).expect("a trace").lines().count(), 50);
+}
+
+#[test]
+fn a_node_to_look_at_is_named() {
+    for flags in [["--gdb", ":1234"], ["--gdb", "n9=:1234"], ["--trace-instructions", "t"]] {
+        let run = multivac(&[&CLUSTER[..], &flags].concat());
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains("n0="), "{run:?}");
+    }
+}
+
 #[test]
 fn a_port_that_cannot_be_had_is_refused() {
     let outcome = multivac(&["run", "demo", "--gdb", "/no/such/folder/socket"]);

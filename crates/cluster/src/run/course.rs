@@ -10,10 +10,15 @@ use crate::job::Job;
 use crate::station::{Life, Station};
 use crate::time::Ps;
 use fabric::NodeId;
-use machine::debug::{Driven, Driver};
 use machine::node::{Halt, Limits, Pause};
 use machine::state::{Source, State, StateError};
 use std::sync::Mutex;
+
+/// Lets whoever drives the station's node have a look at it between two periods; the status with which they end the run.
+fn pause(slot: &Mutex<Station>) -> Option<u8> {
+    let Station { driver, node, .. } = &mut *station(slot);
+    driver.as_mut().and_then(|driver| driver.pause(node))
+}
 
 /// How a period went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +50,6 @@ pub(super) struct Course {
     pub(super) culprit: Option<NodeId>,
     /// The run is over when this node ends.
     pub(super) leader: Option<NodeId>,
-    /// Runs a single node in our place, looking on.
-    pub(super) driver: Option<Box<dyn Driver>>,
     /// Where the run is to be interrupted.
     pub(super) marks: Vec<Mark>,
     /// The last period left everything asleep.
@@ -67,7 +70,6 @@ impl Course {
             ended: None,
             culprit: None,
             leader: None,
-            driver: None,
             marks: Vec::new(),
             asleep: false,
             active: Vec::new(),
@@ -88,8 +90,9 @@ impl Course {
     pub(super) fn run(&mut self, stations: &[Mutex<Station>], crew: &Crew<'_>, host: &mut dyn Host) -> End {
         let end = self.run_to_end(stations, crew, host);
         let goes_on = matches!(end, End::Reached(_));
-        if let (Some(driver), Some(slot), false) = (&mut self.driver, stations.first(), goes_on) {
-            driver.end(&mut station(slot).node, &end.to_string(), end.is_failure());
+        for slot in stations.iter().filter(|_| !goes_on) {
+            let Station { driver, node, .. } = &mut *station(slot);
+            driver.iter_mut().for_each(|driver| driver.end(node, &end.to_string(), end.is_failure()));
         }
         end
     }
@@ -101,6 +104,9 @@ impl Course {
             }
             if let Some(end) = errands::resume(self, stations) {
                 return end;
+            }
+            if let Some(status) = stations.iter().find_map(pause) {
+                return End::Left(status);
             }
             let moment = self.moment(stations, self.asleep);
             let input = host.input(moment);
@@ -205,7 +211,8 @@ impl Course {
             }
             let end = start.on_grid(self.epoch).after(self.epoch).min(mark);
             if self.step(stations, crew, host, end) {
-                return Ok(Passed::Changed);
+                let left = stations.iter().find_map(|slot| station(slot).left);
+                return left.map_or(Ok(Passed::Changed), |status| Err(End::Left(status)));
             }
         }
         let retired = || stations.iter().map(|slot| station(slot).node.retired()).sum::<u64>();
@@ -228,7 +235,7 @@ impl Course {
         for index in ran {
             let mut station = station(&stations[index]);
             station.serve_gated();
-            changed |= station.life != Life::Up && station.next == Ps::NEVER;
+            changed |= station.life != Life::Up && station.next == Ps::NEVER || station.left.is_some();
             let from = station.id;
             for (rail, departure) in station.departures.drain(..) {
                 interconnect.send(from, rail, departure, host);
@@ -271,13 +278,10 @@ impl Course {
             instructions: self.bounds.instructions.unwrap_or(u64::MAX),
             cycle: self.bounds.time_ns.map_or(next, |limit| next.min(cycle_of(limit))),
         };
-        let pause = match &mut self.driver {
-            None => station.run_alone(limits),
-            Some(driver) => match driver.run(&mut station.node, limits) {
-                Driven::Pause(pause) => Some(station.note(pause)),
-                Driven::Leave(status) => return Err(End::Left(status)),
-            },
-        };
+        let pause = station.run_alone(limits);
+        if let Some(status) = station.left {
+            return Err(End::Left(status));
+        }
         Ok(match pause {
             Some(Pause::Halted(_)) | None => Passed::Changed,
             Some(Pause::Instructions) => Passed::Instructions,

@@ -130,9 +130,9 @@ impl Cluster {
         self.station(node).shadow = Some(Shadow::new(booted.node, every));
     }
 
-    /// Lets `driver` run the only node: a debugger, or whoever keeps a record. Not together with a shadow.
-    pub fn set_driver(&mut self, driver: Box<dyn Driver>) {
-        self.course.driver = Some(driver);
+    /// Lets `driver` run a node: a debugger, or whoever keeps a record. Not together with a shadow.
+    pub fn set_driver(&mut self, node: NodeId, driver: Box<dyn Driver>) {
+        self.station(node).driver = Some(driver);
     }
 
     /// How the two engines of a node came to differ, after [`End::Diverged`].

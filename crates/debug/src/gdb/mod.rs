@@ -17,7 +17,7 @@ pub(crate) use target::state;
 
 use crate::symbols::Symbols;
 use link::{Far, Near, Request, Word};
-use machine::debug::{Driven, Driver, Step, StopReason};
+use machine::debug::{Driven, Driver, Go, Step, StopReason};
 use machine::node::{Limits, Node, Pause};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -152,13 +152,12 @@ impl Gdb {
 }
 
 impl Driver for Gdb {
-    fn run(&mut self, node: &mut Node, limits: Limits) -> Driven {
+    fn run(&mut self, node: &mut Node, limits: Limits, go: Go) -> Driven {
         loop {
-            self.hear(node);
-            if let Some(status) = self.attend(node) {
+            if let Some(status) = self.pause(node) {
                 return Driven::Leave(status);
             }
-            match node.run(limits) {
+            match go(node, limits) {
                 Pause::Stopped(stop) => {
                     self.stopped = true;
                     self.explain(match stop.reason {
@@ -173,6 +172,11 @@ impl Driver for Gdb {
                 pause => return Driven::Pause(pause),
             }
         }
+    }
+
+    fn pause(&mut self, node: &mut Node) -> Option<u8> {
+        self.hear(node);
+        self.attend(node)
     }
 
     fn end(&mut self, node: &mut Node, reason: &str, failed: bool) {

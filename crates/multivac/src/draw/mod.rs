@@ -2,6 +2,7 @@
 
 pub(crate) mod canvas;
 pub(crate) mod chart;
+pub(crate) mod fit;
 pub(crate) mod network;
 pub(crate) mod plan;
 pub(crate) mod svg;

@@ -5,7 +5,7 @@ use super::Manner;
 use super::files::Files;
 use super::host::Console;
 use super::trace_file;
-use crate::config::{Boot, Config, Elf};
+use crate::config::{Boot, Config, Elf, Node};
 use crate::exit::{Exit, Failure};
 use cluster::run::{Cluster, End};
 use debug::gdb::{Address, Gdb, Port};
@@ -15,15 +15,57 @@ use debug::unwind;
 use fabric::NodeId;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
+
+/// Something that is of one node: `NODE=IT`, or `IT` where there is only one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfNode<T> {
+    node: Option<String>,
+    it: T,
+}
+
+impl<T: FromStr> FromStr for OfNode<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<OfNode<T>, T::Err> {
+        // The options of a file have an `=` too, behind a comma.
+        let is_name = |name: &str| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        match text.split_once('=').filter(|(name, _)| is_name(name)) {
+            Some((name, rest)) => Ok(OfNode { node: Some(name.to_owned()), it: rest.parse()? }),
+            None => Ok(OfNode { node: None, it: text.parse()? }),
+        }
+    }
+}
+
+impl<T> OfNode<T> {
+    /// The place of its node, for a flag that is called `flag`.
+    fn place(&self, config: &Config, flag: &str) -> Result<NodeId, Failure> {
+        let names = config.names();
+        let refused = |cause: String| {
+            let help = format!("name one: {flag} {}=...", names.first().map_or("n0", String::as_str));
+            Err(Failure::new(Exit::Usage, cause, help))
+        };
+        match &self.node {
+            None if names.len() > 1 => refused(format!("{flag} is for one of the {} nodes", names.len())),
+            None => Ok(NodeId(0)),
+            Some(name) => match (0..).zip(&names).find(|(_, known)| *known == name) {
+                Some((place, _)) => Ok(NodeId(place)),
+                None => refused(format!("{flag}: no node is called `{name}`")),
+            },
+        }
+    }
+}
 
 /// Whom the user named.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Onlookers {
     /// Listen for gdb here.
-    pub(crate) gdb: Option<Address>,
+    pub(crate) gdb: Vec<OfNode<Address>>,
     /// Keep a trace.
-    pub(crate) trace: Option<Order>,
+    pub(crate) trace: Vec<OfNode<Order>>,
     /// Names for addresses.
     pub(crate) symbols: Option<PathBuf>,
 }
@@ -34,50 +76,61 @@ type Complaint = Box<dyn Fn() -> Option<String>>;
 /// The onlookers of a session that runs.
 pub(super) struct Onlooking {
     symbols: Arc<Symbols>,
-    trace: Option<(PathBuf, Complaint)>,
+    traces: Vec<(PathBuf, Complaint)>,
 }
 
 /// What looking on needs of the host, before the process locks itself in.
 pub(super) struct Prepared {
+    /// Those that the user named, or the first node's.
     symbols: Arc<Symbols>,
-    port: Option<Port>,
-    trace: Option<Box<dyn Write + Send>>,
-    /// The socket of the port, where it is a file.
-    socket: Option<PathBuf>,
+    ports: Vec<(NodeId, Arc<Symbols>, Address, Port)>,
+    traces: Vec<(NodeId, Arc<Symbols>, Order, Box<dyn Write + Send>)>,
 }
 
 impl Prepared {
     /// Files that are removed when the run is over.
     pub(super) fn leaves_behind(&self) -> Vec<PathBuf> {
-        self.socket.iter().cloned().collect()
+        self.ports.iter().filter_map(|(_, _, address, _)| address.path().map(Path::to_owned)).collect()
     }
 }
 
 /// Opens and reads what the user named.
 ///
-/// Errors: the port cannot be had, a file cannot be read or written.
+/// Errors: no such node, the port cannot be had, a file cannot be read or written.
 pub(super) fn prepare(config: &Config, manner: &Manner) -> Result<Prepared, Failure> {
     let onlookers = &manner.onlookers;
-    if onlookers.gdb.is_some() || onlookers.trace.is_some() {
-        only_one_node(config)?;
-    }
-    let symbols = Arc::new(symbols(config, onlookers.symbols.as_deref())?);
-    let open = |address: &Address| {
-        Port::open(address).map_err(|error| {
+    let members = config.members();
+    let symbols_of = |place: NodeId| {
+        let node = members.get(place.index()).map_or_else(|| config.first(), |(_, node)| *node);
+        symbols(node, onlookers.symbols.as_deref()).map(Arc::new)
+    };
+    let mut prepared = Prepared { symbols: symbols_of(NodeId(0))?, ports: Vec::new(), traces: Vec::new() };
+    for gdb in &onlookers.gdb {
+        let (place, address) = (gdb.place(config, "--gdb")?, gdb.it.clone());
+        let port = Port::open(&address).map_err(|error| {
             let cause = format!("cannot listen for gdb at {address}: {error}");
             Failure::new(Exit::Host, cause, "name another port or path")
-        })
-    };
-    let port = onlookers.gdb.as_ref().map(open).transpose()?;
-    if let Some(hart) = onlookers.trace.as_ref().and_then(|order| order.hart)
-        && hart >= config.first().harts
-    {
-        let cause = format!("there is no hart {hart} to trace");
-        return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
+        })?;
+        prepared.ports.push((place, symbols_of(place)?, address, port));
     }
-    let trace = onlookers.trace.as_ref().map(|order| trace_file::create(&order.file)).transpose()?;
-    let socket = onlookers.gdb.as_ref().and_then(|address| address.path().map(Path::to_owned));
-    Ok(Prepared { symbols, port, trace, socket })
+    for trace in &onlookers.trace {
+        let (place, order) = (trace.place(config, "--trace-instructions")?, trace.it.clone());
+        let harts = members.get(place.index()).map_or(0, |(_, node)| node.harts);
+        if let Some(hart) = order.hart.filter(|hart| *hart >= harts) {
+            let cause = format!("there is no hart {hart} to trace");
+            return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
+        }
+        let sink = trace_file::create(&order.file)?;
+        prepared.traces.push((place, symbols_of(place)?, order, sink));
+    }
+    let mut places: Vec<NodeId> = prepared.ports.iter().map(|port| port.0).collect();
+    places.extend(prepared.traces.iter().map(|trace| trace.0));
+    places.sort_unstable();
+    if places.windows(2).any(|pair| pair[0] == pair[1]) {
+        let cause = "one gdb, or one trace of instructions, looks at a node";
+        return Err(Failure::new(Exit::Usage, cause, "name another node"));
+    }
+    Ok(prepared)
 }
 
 /// Lets whoever the user named look on.
@@ -89,36 +142,30 @@ pub(super) fn attach(
     prepared: Prepared,
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
-    let Prepared { symbols, port, trace, .. } = prepared;
-    let mut onlooking = Onlooking { symbols: Arc::clone(&symbols), trace: None };
-    if let (Some(port), Some(address)) = (port, &manner.onlookers.gdb) {
-        let gdb = Gdb::listen(port, cluster.node(NodeId(0)), symbols, Box::new(host.leaving()))
+    let mut onlooking = Onlooking { symbols: prepared.symbols, traces: Vec::new() };
+    for (place, symbols, address, port) in prepared.ports {
+        let gdb = Gdb::listen(port, cluster.node(place), symbols, Box::new(host.leaving()))
             .map_err(|error| Failure::new(Exit::Host, format!("no thread for gdb: {error}"), ""))?;
-        host.set_attention(gdb.attention());
-        cluster.set_driver(Box::new(gdb));
+        host.add_attention(gdb.attention());
+        cluster.set_driver(place, Box::new(gdb));
         if !manner.quiet {
+            let whose = if cluster.len() > 1 { format!(" for {place}") } else { String::new() };
             let wait = if address.waits { "the node waits for it" } else { "the node runs meanwhile" };
-            eprintln!("note: gdb is listened for; {wait}: gdb-multiarch -ex 'target remote {address}'");
+            eprintln!(
+                "note: gdb is listened for{whose}; {wait}: gdb-multiarch -ex 'target remote {address}'"
+            );
         }
-    } else if let (Some(sink), Some(order)) = (trace, &manner.onlookers.trace) {
+    }
+    for (place, symbols, order, sink) in prepared.traces {
         let tracer = Tracer::new(order.clone(), symbols, sink);
-        onlooking.trace = Some((order.file.clone(), Box::new(tracer.error())));
-        cluster.set_driver(Box::new(tracer));
+        onlooking.traces.push((order.file, Box::new(tracer.error())));
+        cluster.set_driver(place, Box::new(tracer));
     }
     Ok(onlooking)
 }
 
-/// Errors: there are several nodes.
-fn only_one_node(config: &Config) -> Result<(), Failure> {
-    if config.node_count() == 1 {
-        return Ok(());
-    }
-    let cause = "gdb and the trace of instructions look at a single node, and there are several";
-    Err(Failure::new(Exit::Usage, cause, "run one: --nodes 1"))
-}
-
 /// The symbols that the user named, or else those of the program.
-fn symbols(config: &Config, named: Option<&Path>) -> Result<Symbols, Failure> {
+fn symbols(node: &Node, named: Option<&Path>) -> Result<Symbols, Failure> {
     if let Some(path) = named {
         let bytes = Files::default().program("symbol file", path)?;
         return Symbols::parse(&bytes).map_err(|error| {
@@ -127,7 +174,7 @@ fn symbols(config: &Config, named: Option<&Path>) -> Result<Symbols, Failure> {
         });
     }
     // A program without symbols runs as well; what is wrong with it was said when it was loaded.
-    Ok(match &config.first().boot {
+    Ok(match &node.boot {
         Boot::Elf(Elf { file, .. }) => Files::default()
             .program("program", file)
             .ok()
@@ -151,9 +198,30 @@ impl Onlooking {
 
     /// Errors: the trace could not be written to its end.
     pub(super) fn conclude(&self) -> Result<(), Failure> {
-        let Some((path, complaint)) = &self.trace else { return Ok(()) };
-        let Some(error) = complaint() else { return Ok(()) };
+        let complaint = self.traces.iter().find_map(|(path, complaint)| Some((path, complaint()?)));
+        let Some((path, error)) = complaint else { return Ok(()) };
         let cause = format!("the trace {} ends early: {error}", path.display());
         Err(Failure::new(Exit::Host, cause, "make room, or trace less: ,count=N"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_may_stand_before_what_is_its_own() {
+        let order = |text: &str| text.parse::<OfNode<Order>>().map(|it| (it.node, it.it.file, it.it.from));
+        assert_eq!(order("n1=t.zst,from=5"), Ok((Some("n1".to_owned()), "t.zst".into(), 5)));
+        assert_eq!(order("t.zst,from=5"), Ok((None, "t.zst".into(), 5)));
+        assert_eq!(order("./a=b"), Ok((None, "./a=b".into(), 0)));
+        let gdb: OfNode<Address> = "n2=:1234,nowait".parse().unwrap();
+        assert_eq!((gdb.node.as_deref(), gdb.it.waits), (Some("n2"), false));
+        let heat = Config::heat();
+        assert_eq!(gdb.place(&heat, "--gdb").unwrap(), NodeId(2));
+        for wrong in ["n99=:1", ":1"] {
+            let gdb: OfNode<Address> = wrong.parse().unwrap();
+            assert!(gdb.place(&heat, "--gdb").unwrap_err().text.contains("--gdb n0="));
+        }
     }
 }

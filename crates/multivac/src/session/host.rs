@@ -54,8 +54,8 @@ pub(super) struct Console {
     pace: Option<(Instant, u64)>,
     broken: bool,
     at_line_start: bool,
-    /// Somebody else wants the node, asleep or not.
-    attention: Option<Arc<AtomicBool>>,
+    /// Each is set when somebody else wants a node, asleep or not.
+    attention: Vec<Arc<AtomicBool>>,
 }
 
 /// Where a line goes.
@@ -113,7 +113,7 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
         pace: None,
         broken: false,
         at_line_start: true,
-        attention: None,
+        attention: Vec::new(),
     })
 }
 
@@ -133,8 +133,8 @@ fn listen() -> Receiver<Vec<u8>> {
 
 impl Console {
     /// Ends a sleeping node's wait for typing whenever `attention` is set.
-    pub(super) fn set_attention(&mut self, attention: Arc<AtomicBool>) {
-        self.attention = Some(attention);
+    pub(super) fn add_attention(&mut self, attention: Arc<AtomicBool>) {
+        self.attention.push(attention);
     }
 
     /// Tells, from any thread, which status a signal asks for.
@@ -143,7 +143,7 @@ impl Console {
     }
 
     fn is_wanted(&self) -> bool {
-        self.attention.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+        self.attention.iter().any(|flag| flag.load(Ordering::Relaxed))
     }
 
     /// Gives the terminal back; shows what the consoles said last, when the run `failed` unseen.

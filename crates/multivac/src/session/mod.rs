@@ -17,7 +17,7 @@ mod watch;
 use crate::config::{Boot, Config, Elf, canonical};
 use crate::exit::{Exit, Failure};
 use cluster::run::{Cluster, End};
-pub(crate) use debugger::Onlookers;
+pub(crate) use debugger::{OfNode, Onlookers};
 use machine::node::Halt;
 pub(crate) use report::Report;
 pub(crate) use snapshot::{Plan, Planned, failure as snapshot_failure};

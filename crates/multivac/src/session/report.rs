@@ -6,6 +6,7 @@ use super::figures::{
 };
 use super::sandbox::Confinement;
 use super::snapshot::Written;
+use crate::draw::fit;
 use crate::exit::Exit;
 use cluster::run::End;
 use cluster::summary::{NetworkSummary, NodeSummary};
@@ -64,7 +65,8 @@ impl Report {
         } else if !manner.quiet && command {
             eprint!("{}", self.text(manner.verbose));
         } else if !manner.quiet {
-            let _ = write!(std::io::stdout(), "\n{}", self.text(manner.verbose));
+            let text = fit::wrap(&self.text(manner.verbose), fit::columns(), 10);
+            let _ = write!(std::io::stdout(), "\n{text}");
         }
         if !manner.quiet
             && let Some(text) = &self.backtrace

@@ -46,13 +46,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", value_parser = units::count, conflicts_with = "engine")]
     lockstep: Option<u64>,
     /// Listen for gdb at HOST:PORT, :PORT or a socket's path, and wait for it before the first instruction; with
-    /// `,nowait` run at once, with `,hold` wait again when it goes.
-    #[arg(long, value_name = "ADDR[,nowait][,hold]", conflicts_with = "lockstep")]
-    gdb: Option<debug::gdb::Address>,
+    /// `,nowait` run at once, with `,hold` wait again when it goes. One of several nodes is named, each for a gdb of its
+    /// own.
+    #[arg(long, value_name = "[NODE=]ADDR[,nowait][,hold]", conflicts_with = "lockstep")]
+    gdb: Vec<session::OfNode<debug::gdb::Address>>,
     /// Write each executed instruction with what it changed: FILE[,from=N][,count=N][,hart=N]; at most a million
-    /// lines unless told. A FILE that ends in `.zst` is compressed.
-    #[arg(long, value_name = "FILE[,from=N]...", conflicts_with_all = ["lockstep", "gdb"])]
-    trace_instructions: Option<debug::trace::Order>,
+    /// lines unless told. A FILE that ends in `.zst` is compressed. One of several nodes is named.
+    #[arg(long, value_name = "[NODE=]FILE[,from=N]...", conflicts_with = "lockstep")]
+    trace_instructions: Vec<session::OfNode<debug::trace::Order>>,
     /// Do not lock the process in. Otherwise, once the guest starts, no file can be opened that the run does not need, no
     /// program run, and no connection made.
     #[arg(long)]

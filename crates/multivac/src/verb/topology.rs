@@ -5,7 +5,7 @@ mod table;
 
 pub(crate) use source::{Loaded, failure, load};
 
-use crate::draw;
+use crate::draw::{self, fit};
 use crate::exit::{Exit, Failure};
 use fabric::analysis::{self, AfterFailures, Figure, Figures};
 use fabric::topology::Topology;
@@ -50,8 +50,10 @@ impl Args {
             println!("{}", pretty(&report(&topology, &figures, &failures)));
         } else {
             println!("{}\n", topology.name());
-            println!("{}", draw::network::draw(&topology));
-            print!("{}", table::figures(&figures, &failures));
+            if !crate::diag::tone().quiet {
+                println!("{}", fit::drawing(&draw::network::draw(&topology), fit::columns()));
+            }
+            print!("{}", fit::wrap(&table::figures(&figures, &failures), fit::columns(), 34));
         }
         Ok(Exit::Ok)
     }

@@ -1,6 +1,7 @@
 //! `multivac tour`: lists the course, or runs one concept of it.
 
 use crate::diag::did_you_mean;
+use crate::draw::fit;
 use crate::exit::{Exit, Failure};
 use crate::tour::{CHAPTERS, Entry, Lang};
 
@@ -40,7 +41,8 @@ fn list(lang: Lang) {
     for chapter in CHAPTERS {
         println!("{}", lang.pick(chapter.title));
         for entry in chapter.entries {
-            println!("  {:24} {}", entry.name, lang.pick(entry.title));
+            let line = format!("  {:24} {}", entry.name, lang.pick(entry.title));
+            println!("{}", fit::wrap(&line, fit::columns(), 27));
         }
     }
 }
@@ -49,9 +51,14 @@ fn show(entry: &Entry, lang: Lang) -> Result<Exit, Failure> {
     println!("{}\n", lang.pick(entry.title));
     let shown = (entry.run)()?;
     println!("{}\n", shown.picture.trim_end());
-    println!("measured  {}", shown.measured);
-    println!("means     {}", entry.means);
-    println!("code      {}", entry.file);
-    println!("try       {}", entry.next);
+    let line = |name: &str, text: &str| {
+        println!("{}", fit::wrap(&format!("{name:10}{text}"), fit::columns(), 10));
+    };
+    line("measured", &shown.measured);
+    line("means", entry.means);
+    if !crate::diag::tone().quiet {
+        line("code", entry.file);
+        line("try", entry.next);
+    }
     Ok(Exit::Ok)
 }

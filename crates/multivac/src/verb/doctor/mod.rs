@@ -4,13 +4,14 @@ mod host;
 mod isa;
 mod tools;
 
+use crate::draw::fit;
 use crate::exit::{Exit, Failure};
 use serde_json::json;
 
 /// Flags of `multivac doctor`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// As one JSON document.
+    /// As one JSON document; otherwise `--quiet` leaves out what is fine.
     #[arg(long)]
     json: bool,
     /// Instead: the instructions that the translator leaves to the interpreter.
@@ -99,17 +100,22 @@ fn as_json(findings: &[Finding]) -> serde_json::Value {
 fn as_text(findings: &[Finding]) -> String {
     let colored = crate::diag::colored_output();
     let mut text = String::new();
-    for finding in findings {
+    let quiet = crate::diag::tone().quiet;
+    for finding in findings.iter().filter(|finding| !quiet || finding.state != State::Fine) {
         let word = finding.state.word();
-        let mark = match (colored, finding.state) {
-            (false, _) => format!("{word:8}"),
-            (true, State::Fine) => format!("\x1b[32m{word:8}\x1b[0m"),
-            (true, State::Missing) => format!("\x1b[33m{word:8}\x1b[0m"),
-            (true, State::Fatal) => format!("\x1b[31m{word:8}\x1b[0m"),
+        let line = format!("{word:8}{:18} {}\n", finding.name, finding.detail);
+        let line = fit::wrap(&line, fit::columns(), 27);
+        let color = match finding.state {
+            State::Fine => 32,
+            State::Missing => 33,
+            State::Fatal => 31,
         };
-        text.push_str(&format!("{mark}{:18} {}\n", finding.name, finding.detail));
+        match line.strip_prefix(word).filter(|_| colored) {
+            Some(rest) => text.push_str(&format!("\x1b[{color}m{word}\x1b[0m{rest}")),
+            None => text.push_str(&line),
+        }
         if !finding.help.is_empty() {
-            text.push_str(&format!("{:26} {}\n", "", finding.help));
+            text.push_str(&fit::wrap(&format!("{:26} {}\n", "", finding.help), fit::columns(), 27));
         }
     }
     text

@@ -1,6 +1,6 @@
 //! Tables of figures, and the course's networks side by side.
 
-use crate::draw;
+use crate::draw::{self, fit};
 use fabric::analysis::{self, AfterFailures, Figures};
 use fabric::topology::Topology;
 use std::fmt::Write;
@@ -96,8 +96,11 @@ pub(super) fn course(networks: &[Topology], failures: impl Fn(&Topology) -> Vec<
             failed.join(", ")
         );
     }
-    for topology in networks {
-        let _ = write!(text, "\n{}\n{}", topology.name(), draw::network::draw(topology));
+    let columns = fit::columns();
+    let mut text = fit::wrap(&text, columns, 17);
+    for topology in networks.iter().filter(|_| !crate::diag::tone().quiet) {
+        let drawing = fit::drawing(&draw::network::draw(topology), columns);
+        let _ = write!(text, "\n{}\n{drawing}", topology.name());
     }
     text
 }
