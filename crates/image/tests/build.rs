@@ -99,6 +99,51 @@ fn a_failed_build_leaves_the_old_image() {
     kept.verify().expect("whole");
 }
 
+/// Names the folder of an archive and of a store for the build on a full disk, which has a process of its own.
+const FULL_DISK: &str = "MULTIVAC_TEST_FULL_DISK";
+
+#[test]
+fn a_full_disk_in_the_middle_of_a_build_leaves_the_old_image() {
+    if let Some(places) = std::env::var_os(FULL_DISK) {
+        let places = places.into_string().expect("text");
+        let (archive, store) = places.split_once(':').expect("two folders");
+        let recipe = Recipe {
+            keyring: Some(Path::new(archive).join("keyring")),
+            mirror: Some(Mirror::Folder(archive.into())),
+            distribution: "debian:13".into(),
+            packages: Vec::new(),
+            name: "small".into(),
+            configure: false,
+        };
+        let error = run(&recipe, Path::new(store)).expect_err("the disk is full");
+        assert!(matches!(error, ImageError::Host { .. }), "{error}");
+        println!("the build said: {error}");
+        return;
+    }
+    let mut archive = Archive::new();
+    let dir = scratch();
+    let (old, _) = build(&archive, dir.path()).expect("built");
+    archive.change("base-files", "2");
+    archive.publish();
+    fs::copy(archive.keyring(), archive.folder().join("keyring")).expect("copied");
+    // No file may grow beyond a few blocks, as on a disk that is full.
+    let limited = "trap '' XFSZ; ulimit -f 24; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_full_disk_in_the_middle_of_a_build_leaves_the_old_image", "--nocapture"])
+        .env(FULL_DISK, format!("{}:{}", archive.folder().display(), dir.path().display()))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("the build said: "), "{output:?}");
+    let kept = Store::at(dir.path()).open("small").expect("there");
+    assert_eq!(kept.manifest(), old.manifest());
+    kept.verify().expect("whole");
+    let (new, _) = build(&archive, dir.path()).expect("built, once there is room");
+    assert_ne!(new.manifest(), old.manifest());
+}
+
 #[test]
 fn an_archive_that_was_tampered_with_is_refused() {
     let archive = Archive::new();

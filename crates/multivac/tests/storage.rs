@@ -3,7 +3,10 @@
 mod common;
 
 use common::{Outcome, file, multivac, prebuilt, word};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// A folder of this test's own.
 fn folder(name: &str) -> PathBuf {
@@ -139,6 +142,72 @@ fn a_disk_in_use_is_refused_with_the_process_that_uses_it() {
     let one = run(&["--disk", &format!("{},writable", word(&disk))]);
     assert_eq!(one.code, 5, "{one:?}");
     assert!(one.stderr.contains(&format!("process {}", std::process::id())), "{one:?}");
+}
+
+/// A run that waits for a debugger before its first instruction, with all its files open.
+struct Held {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    socket: PathBuf,
+}
+
+impl Held {
+    fn start(name: &str, more: &[&str]) -> Held {
+        let socket = std::env::temp_dir().join(format!("multivac-{name}-{}", std::process::id()));
+        let program = prebuilt("storage");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_multivac"))
+            .args(["run", "--json", "--elf", &program, "--max-time", "5s", "--gdb", word(&socket)])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        while !line.contains("gdb is listened for") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).expect("text") > 0, "the run ended too early");
+        }
+        Held { child, stderr, socket }
+    }
+
+    /// A debugger comes and goes, upon which the run goes on to its end: its exit code and what it said.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let mut gdb = UnixStream::connect(&self.socket).expect("a debugger comes");
+        gdb.write_all(b"$D#44").expect("it says that it goes");
+        gdb.read_exact(&mut [0]).expect("it is heard");
+        drop(gdb);
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).expect("text");
+        (self.child.wait().expect("the run ends").code(), said)
+    }
+}
+
+#[test]
+fn a_folder_that_vanishes_under_a_run_is_told() {
+    let shared = folder("vanishing");
+    let held = Held::start("vanishing", &["--share", &format!("{}:/mnt/host", word(&shared))]);
+    std::fs::remove_dir_all(&shared).expect("removed");
+    let (code, said) = held.finish();
+    assert_ne!(code, Some(0), "{said}");
+    assert!(said.contains("was removed during the run; the guest got I/O errors"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn of_two_runs_on_one_writable_disk_the_second_is_refused() {
+    let disk = file("contended.img", vec![0; 4096]);
+    let writable = format!("{},writable", word(&disk));
+    let held = Held::start("contended", &["--disk", &writable]);
+    for flag in [writable.as_str(), word(&disk)] {
+        let second = run(&["--disk", flag]);
+        assert_eq!(second.code, 5, "{second:?}");
+        assert!(second.stderr.contains(&format!("process {}", held.child.id())), "{second:?}");
+    }
+    let (code, said) = held.finish();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(std::fs::read(&disk).expect("a disk")[512], 1, "the first run was not disturbed");
 }
 
 #[test]

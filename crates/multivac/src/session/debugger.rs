@@ -83,14 +83,22 @@ pub(super) struct Onlooking {
 pub(super) struct Prepared {
     /// Those that the user named, or the first node's.
     symbols: Arc<Symbols>,
-    ports: Vec<(NodeId, Arc<Symbols>, Address, Port)>,
-    traces: Vec<(NodeId, Arc<Symbols>, Order, Box<dyn Write + Send>)>,
+    ports: Vec<Opened<Address, Port>>,
+    traces: Vec<Opened<Order, Box<dyn Write + Send>>>,
+}
+
+/// What one onlooker asked for, and what was opened for it.
+struct Opened<T, R> {
+    place: NodeId,
+    symbols: Arc<Symbols>,
+    asked: T,
+    opened: R,
 }
 
 impl Prepared {
     /// Files that are removed when the run is over.
     pub(super) fn leaves_behind(&self) -> Vec<PathBuf> {
-        self.ports.iter().filter_map(|(_, _, address, _)| address.path().map(Path::to_owned)).collect()
+        self.ports.iter().filter_map(|port| port.asked.path().map(Path::to_owned)).collect()
     }
 }
 
@@ -106,25 +114,25 @@ pub(super) fn prepare(config: &Config, manner: &Manner) -> Result<Prepared, Fail
     };
     let mut prepared = Prepared { symbols: symbols_of(NodeId(0))?, ports: Vec::new(), traces: Vec::new() };
     for gdb in &onlookers.gdb {
-        let (place, address) = (gdb.place(config, "--gdb")?, gdb.it.clone());
-        let port = Port::open(&address).map_err(|error| {
-            let cause = format!("cannot listen for gdb at {address}: {error}");
+        let (place, asked) = (gdb.place(config, "--gdb")?, gdb.it.clone());
+        let opened = Port::open(&asked).map_err(|error| {
+            let cause = format!("cannot listen for gdb at {asked}: {error}");
             Failure::new(Exit::Host, cause, "name another port or path")
         })?;
-        prepared.ports.push((place, symbols_of(place)?, address, port));
+        prepared.ports.push(Opened { place, symbols: symbols_of(place)?, asked, opened });
     }
     for trace in &onlookers.trace {
-        let (place, order) = (trace.place(config, "--trace-instructions")?, trace.it.clone());
+        let (place, asked) = (trace.place(config, "--trace-instructions")?, trace.it.clone());
         let harts = members.get(place.index()).map_or(0, |(_, node)| node.harts);
-        if let Some(hart) = order.hart.filter(|hart| *hart >= harts) {
+        if let Some(hart) = asked.hart.filter(|hart| *hart >= harts) {
             let cause = format!("there is no hart {hart} to trace");
             return Err(Failure::new(Exit::Usage, cause, "harts count from 0"));
         }
-        let sink = trace_file::create(&order.file)?;
-        prepared.traces.push((place, symbols_of(place)?, order, sink));
+        let opened = trace_file::create(&asked.file)?;
+        prepared.traces.push(Opened { place, symbols: symbols_of(place)?, asked, opened });
     }
-    let mut places: Vec<NodeId> = prepared.ports.iter().map(|port| port.0).collect();
-    places.extend(prepared.traces.iter().map(|trace| trace.0));
+    let mut places: Vec<NodeId> = prepared.ports.iter().map(|port| port.place).collect();
+    places.extend(prepared.traces.iter().map(|trace| trace.place));
     places.sort_unstable();
     if places.windows(2).any(|pair| pair[0] == pair[1]) {
         let cause = "one gdb, or one trace of instructions, looks at a node";
@@ -143,8 +151,8 @@ pub(super) fn attach(
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
     let mut onlooking = Onlooking { symbols: prepared.symbols, traces: Vec::new() };
-    for (place, symbols, address, port) in prepared.ports {
-        let gdb = Gdb::listen(port, cluster.node(place), symbols, Box::new(host.leaving()))
+    for Opened { place, symbols, asked: address, opened } in prepared.ports {
+        let gdb = Gdb::listen(opened, cluster.node(place), symbols, Box::new(host.leaving()))
             .map_err(|error| Failure::new(Exit::Host, format!("no thread for gdb: {error}"), ""))?;
         host.add_attention(gdb.attention());
         cluster.set_driver(place, Box::new(gdb));
@@ -156,8 +164,8 @@ pub(super) fn attach(
             );
         }
     }
-    for (place, symbols, order, sink) in prepared.traces {
-        let tracer = Tracer::new(order.clone(), symbols, sink);
+    for Opened { place, symbols, asked: order, opened } in prepared.traces {
+        let tracer = Tracer::new(order.clone(), symbols, opened);
         onlooking.traces.push((order.file, Box::new(tracer.error())));
         cluster.set_driver(place, Box::new(tracer));
     }
