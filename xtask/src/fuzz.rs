@@ -139,12 +139,14 @@ fn build(targets: &[String]) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.args(["+nightly", "build", "--release", "--locked", "--target", HOST, "--manifest-path"]);
     cargo.arg(tree::root().join("fuzz/Cargo.toml"));
-    targets.iter().for_each(|target| drop(cargo.args(["--bin", target])));
+    cargo.args(targets.iter().flat_map(|target| ["--bin", target]));
     // What cargo told this process of its own build is not for another compiler's.
     let own = |name: &str| {
         name.starts_with("CARGO_PROFILE") || name.starts_with("RUSTC") || name == "RUSTUP_TOOLCHAIN"
     };
-    std::env::vars().filter(|(name, _)| own(name)).for_each(|(name, _)| drop(cargo.env_remove(name)));
+    for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
+        cargo.env_remove(name);
+    }
     cargo.env("RUSTFLAGS", FLAGS).env("CARGO_TARGET_DIR", &output).env("CARGO_INCREMENTAL", "0");
     let began = Instant::now();
     ensure!(cargo.status().context("running cargo")?.success(), "the fuzz targets do not build");
