@@ -6,7 +6,7 @@ use common::{COUNTERS, END, FREE, digest, node, undisturbed};
 use debug::symbols::Symbols;
 use debug::trace::{Order, Tracer};
 use machine::debug::{Driven, Driver};
-use machine::node::{Limits, Pause};
+use machine::node::{Limits, Node, Pause};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
