@@ -11,13 +11,14 @@ use machine::ram::RAM_BASE;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a session is given that does not end by itself.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Packets, a line each; `qRcmd,` is followed by words instead of their hexadecimal.
-const SESSIONS: [&str; 4] = [
+const TALKS: [&str; 4] = [
     "qSupported:multiprocess+;swbreak+\n?\nHg0\ng\nm80000000,20\nZ0,80000008,4\nvCont;c\nz0,80000008,4\nD",
     "vMustReplyEmpty\nqXfer:features:read:target.xml:0,ffb\nqfThreadInfo\nqsThreadInfo\np20\nP20=0000008000000000\n\
      vCont;s:1\nX80000000,0:\nk",
@@ -56,8 +57,10 @@ fn stream(data: &[u8]) -> Vec<u8> {
     }
 }
 
-fuzz_target!(init: fuzz::seed(SESSIONS.map(|session| session.into())), |data: &[u8]| {
-    let path = scratch().join("gdb");
+fuzz_target!(init: fuzz::seed(TALKS.map(|session| session.into())), |data: &[u8]| {
+    // The thread that listened before may still be on its way out.
+    static SESSIONS: AtomicU64 = AtomicU64::new(0);
+    let path = scratch().join(format!("gdb-{}", SESSIONS.fetch_add(1, Ordering::Relaxed)));
     let address: Address = path.display().to_string().parse().unwrap();
     let mut node = node();
     let started = Instant::now();

@@ -20,7 +20,7 @@ const NODES: u32 = 2;
 
 fn hardware() -> Hardware {
     Hardware {
-        board: Board { memory_bytes: 4 << 20, ..Board::default() },
+        board: Board { memory_bytes: 16 << 20, ..Board::default() },
         clock_hz: 1_000_000_000,
         turn_cycles: 10_000,
         software_tlb: false,
