@@ -11,6 +11,7 @@ use machine::dev::virtio::disk::{BlockBackend, SECTOR_BYTES};
 use machine::state::{Source, State, StateError};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What a qcow2 file begins with.
@@ -46,6 +47,9 @@ impl Qcow2Disk {
                 "it is named .qcow2 but is no qcow2 image",
             ));
         }
+        if writable {
+            check_counts(&file)?;
+        }
         let builder = Qcow2::<ImageFile>::builder(ImageFile::try_from(file)?).write(writable);
         let image = builder.open(DenyImplicitOpenGate::default()).map_err(|error| {
             let hint = "an image on top of another one must be made whole first, with qemu-img convert";
@@ -67,6 +71,47 @@ impl Qcow2Disk {
         }
         self.check(offset, length)
     }
+}
+
+/// Largest table of reference counts that is looked at: enough for 16 TiB in clusters of 64 KiB.
+const COUNTS_BYTES_MAX: u64 = 8 << 20;
+
+/// Looks whether every part of the file has its reference counts. Where they have holes, whoever allocates goes from one
+/// to the next, and in an image made for it as deep as the stack.
+///
+/// Errors: the host's; a table with holes, or one that cannot be.
+/// Source: QEMU, `docs/interop/qcow2.rst`, "Header", "Host cluster management".
+fn check_counts(file: &File) -> io::Result<()> {
+    let damaged = || {
+        let text = "its reference counts have holes (`qemu-img check -r all` mends an image)";
+        io::Error::new(io::ErrorKind::InvalidData, text)
+    };
+    let mut header = [0; 104];
+    file.read_exact_at(&mut header, 0)?;
+    let word = |at: usize| header[at..].first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let table = header[48..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let cluster_bits = word(20);
+    // Counts of 16 bits are version 2's only ones.
+    let count_bits = if word(4) >= 3 { word(96) } else { 4 };
+    if !(9..=21).contains(&cluster_bits) || count_bits > 6 {
+        return Err(damaged());
+    }
+    let covered_bits = 2 * cluster_bits + 3 - count_bits;
+    let blocks = (file.metadata()?.len() >> covered_bits) + 1;
+    let room = u64::from(word(56)) << cluster_bits;
+    let bytes = blocks.saturating_mul(8);
+    if bytes > room.min(COUNTS_BYTES_MAX) {
+        return Err(damaged());
+    }
+    let mut entries = vec![0; usize::try_from(bytes).map_err(|_| damaged())?];
+    file.read_exact_at(&mut entries, table)?;
+    // The block at the very end is made when it is first needed.
+    let whole =
+        entries.chunks_exact(8).rev().skip(1).chain(entries.first_chunk::<8>().map(|first| &first[..]));
+    if whole.into_iter().any(|entry| entry.iter().all(|byte| *byte == 0)) {
+        return Err(damaged());
+    }
+    Ok(())
 }
 
 impl State for Qcow2Disk {
@@ -190,6 +235,13 @@ mod tests {
             std::fs::write(&image.0, &bytes[..length]).unwrap();
             assert!(open(&image.0, Mode::ReadOnly).is_err(), "{length} bytes were taken for an image");
         }
+        let mut holed = bytes.clone();
+        let table = usize::try_from(u64::from_be_bytes(holed[48..56].try_into().unwrap())).unwrap();
+        holed[table..table + 8].fill(0);
+        std::fs::write(&image.0, &holed).unwrap();
+        let refused = open(&image.0, Mode::Writable).unwrap_err();
+        assert!(refused.to_string().contains("have holes"), "{refused}");
+        assert!(open(&image.0, Mode::Overlay).is_ok(), "nothing is allocated for reading");
         let mut backed = bytes.clone();
         // Offset and length of the name of a backing file, and the name.
         backed[8..20].copy_from_slice(&[0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 11]);
