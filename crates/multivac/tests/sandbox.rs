@@ -75,8 +75,11 @@ fn folders_disks_and_both_engines_are_served_from_inside() {
     let writable = format!("{},writable", word(&disk));
     let program = prebuilt("storage");
     let words = ["--elf", &program, "--max-time=5s", "--share", &share, "--disk", &writable];
-    let kept = multivac(&[&["run", "--json", "--lockstep=5000"][..], &words].concat());
+    let twice = multivac(&[&["run", "--json", "--lockstep=5000"][..], &words].concat());
+    assert_eq!(twice.code, 2, "two nodes do not write to one disk: {twice:?}");
+    let kept = multivac(&[&["run", "--json"][..], &words].concat());
     assert_eq!(kept.code, 0, "{kept:?}");
+    check(&["demo"], &["--lockstep=100000"]);
     assert_eq!(std::fs::read(shared.join("out.txt")).expect("written"), b"WORDS");
     assert_eq!(std::fs::read(&disk).expect("a disk")[512], 1, "the guest counts its runs in sector 1");
 }

@@ -77,6 +77,17 @@ type Complaint = Box<dyn Fn() -> Option<String>>;
 pub(super) struct Onlooking {
     symbols: Arc<Symbols>,
     traces: Vec<(PathBuf, Complaint)>,
+    /// Sockets of ports; whoever waits at one is not told of the end.
+    sockets: Vec<PathBuf>,
+}
+
+impl Drop for Onlooking {
+    fn drop(&mut self) {
+        for path in &self.sockets {
+            // On the way out there is nothing else to try.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// What looking on needs of the host, before the process locks itself in.
@@ -150,7 +161,8 @@ pub(super) fn attach(
     prepared: Prepared,
     manner: &Manner,
 ) -> Result<Onlooking, Failure> {
-    let mut onlooking = Onlooking { symbols: prepared.symbols, traces: Vec::new() };
+    let sockets = prepared.leaves_behind();
+    let mut onlooking = Onlooking { symbols: prepared.symbols, traces: Vec::new(), sockets };
     for Opened { place, symbols, asked: address, opened } in prepared.ports {
         let gdb = Gdb::listen(opened, cluster.node(place), symbols, Box::new(host.leaving()))
             .map_err(|error| Failure::new(Exit::Host, format!("no thread for gdb: {error}"), ""))?;

@@ -14,7 +14,7 @@ mod terminal;
 mod trace_file;
 mod watch;
 
-use crate::config::{Boot, Config, Elf, canonical};
+use crate::config::{Boot, Config, DiskMode, Elf, Tape, canonical};
 use crate::exit::{Exit, Failure};
 use cluster::run::{Cluster, End};
 pub(crate) use debugger::{OfNode, Onlookers};
@@ -58,6 +58,16 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
             Exit::Usage,
             "a command needs a guest with the control agent",
             "name one that `multivac image build` made: --image NAME",
+        ));
+    }
+    let writes =
+        config.groups.iter().flat_map(|group| &group.node.disks).any(|disk| disk.mode == DiskMode::Writable);
+    if manner.lockstep.is_some() && writes && !matches!(config.run.tape, Tape::Replay(_)) {
+        let cause = "--lockstep runs each node twice, and a `writable` disk is written to once";
+        return Err(Failure::new(
+            Exit::Usage,
+            cause,
+            "leave `writable` out, or record the run and replay it so",
         ));
     }
     let started = Instant::now();
