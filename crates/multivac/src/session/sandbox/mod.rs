@@ -62,7 +62,7 @@ impl Needs {
             needs.writes.extend(writable.map(|disk| disk.file.clone()));
         }
         needs.writes.extend(plan.outputs());
-        needs.writes.extend(config.captured().map(|(path, _)| path));
+        needs.writes.extend(config.captured()?.map(|captured| captured.file));
         needs.writes.extend(config.output.trace.clone());
         // Where `perf` looks.
         needs.writes.extend(config.run.perf_map.then(|| PathBuf::from("/tmp/perf.map")));
