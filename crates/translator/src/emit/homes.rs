@@ -6,7 +6,7 @@
 //! unit is entered, and what may have changed is stored wherever it is left.
 
 use super::Emitter;
-use super::operands::{Registers, f_read, f_written, x_read, x_written};
+use super::operands::{Registers, f_read, f_written, is_float, x_read, x_written};
 use crate::abi::{PINNED, f_at, pinned, x_at};
 use crate::block::{Block, Unit, leaves};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
@@ -49,6 +49,9 @@ impl Homes {
             f_written: Registers::default(),
             loops: unit.loops,
         };
+        if !unit.loops && !unit.insts().any(is_float) {
+            return homes;
+        }
         let loops = loops(unit);
         let (mut x_uses, mut f_uses) = ([0; 32], [0; 32]);
         for block in &unit.blocks {

@@ -19,7 +19,7 @@ use cold::Cold;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use homes::Homes;
-use isa::Inst;
+use isa::{Inst, Op};
 use operands::{Registers, x_written};
 use plan::Role;
 use std::mem::offset_of;
@@ -87,6 +87,8 @@ pub(crate) struct Emitter<'a> {
     in_rax: Option<u8>,
     /// The one after it.
     next_in_rax: Option<u8>,
+    /// Which host address that the block keeps is in `rcx`.
+    pub(crate) kept_in_rcx: Option<usize>,
     /// What registers are known to hold.
     known: [Option<u64>; 32],
     /// Whether the present instruction was done along with the one before it.
@@ -123,7 +125,7 @@ impl<'a> Emitter<'a> {
         let mut ops = VecAssembler::new(target.address);
         let labels = unit.blocks.iter().map(|_| ops.new_dynamic_label()).collect();
         let homes = Homes::new(unit);
-        let mut emitter = Emitter {
+        Emitter {
             ops,
             target,
             unit,
@@ -141,15 +143,14 @@ impl<'a> Emitter<'a> {
             fallback: None,
             in_rax: None,
             next_in_rax: None,
+            kept_in_rcx: None,
             known: [None; 32],
             done: false,
             flags_in: None,
             float_checked: false,
             dirty: Registers::default(),
             boxed: Registers::default(),
-        };
-        emitter.begin(0);
-        emitter
+        }
     }
 
     /// The present block.
@@ -157,7 +158,7 @@ impl<'a> Emitter<'a> {
         &self.unit.blocks[self.block]
     }
 
-    /// Makes block `index` the present one.
+    /// Makes block `index` the present one; before the first, nothing can be lowered.
     fn begin(&mut self, index: usize) {
         self.block = index;
         let block = self.present();
@@ -167,6 +168,7 @@ impl<'a> Emitter<'a> {
         self.pc = block.va;
         self.fallback = None;
         self.next_in_rax = None;
+        self.kept_in_rcx = None;
         self.known = [None; 32];
         self.known[0] = Some(0);
         self.done = false;
@@ -223,6 +225,9 @@ impl Emitter<'_> {
             self.boxed.remove(inst.rd);
         }
         written.into_iter().for_each(|register| self.known[usize::from(register)] = known);
+        if known.is_none() && self.role() == Role::Alone && !matches!(inst.op, Op::Addi | Op::Add | Op::Sub) {
+            self.kept_in_rcx = None;
+        }
         if let Some((_, resume)) = self.fallback {
             self.next_in_rax = None;
             dynasm!(self.ops ; .arch x64 ; =>resume);

@@ -28,6 +28,14 @@ pub(crate) fn f_written(inst: &Inst) -> Option<u8> {
     matches!(inst.op.format(), FLoad | FR | FRm | FUnaryRm | FR4 | XToF | XToFRm | Fli).then_some(inst.rd)
 }
 
+/// Whether the instruction has to do with floating-point registers.
+pub(crate) fn is_float(inst: &Inst) -> bool {
+    matches!(
+        inst.op.format(),
+        FLoad | FStore | FR | FRm | FUnaryRm | FR4 | FCmp | FToX | FToXRm | XToF | XToFRm | Fli
+    )
+}
+
 /// The floating-point registers that the instruction reads.
 pub(crate) fn f_read(inst: &Inst) -> [Option<u8>; 3] {
     match inst.op.format() {

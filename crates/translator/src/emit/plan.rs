@@ -44,6 +44,9 @@ pub(crate) enum Role {
 /// The roles of the instructions of a block.
 pub(crate) fn roles(insts: &[Inst]) -> Vec<Role> {
     let mut roles = vec![Role::Alone; insts.len()];
+    if insts.iter().filter(|inst| access(inst).is_some()).nth(1).is_none() {
+        return roles;
+    }
     let accesses = accesses(insts);
     let mut kept = 0;
     for first in 0..accesses.len() {

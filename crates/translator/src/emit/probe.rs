@@ -21,7 +21,9 @@ fn has_host_code(op: Op) -> bool {
 fn lowers(inst: &Inst) -> bool {
     let target = Target::default();
     let unit = Unit { blocks: vec![Block { va: 0, insts: vec![*inst] }], loops: false };
-    lower::lower(&mut Emitter::new(&target, &unit), inst)
+    let mut emitter = Emitter::new(&target, &unit);
+    emitter.begin(0);
+    lower::lower(&mut emitter, inst)
 }
 
 /// Ordinary instructions of `op`: different registers, a short offset.

@@ -66,11 +66,13 @@ fn place(e: &mut Emitter<'_>, inst: &Inst, bytes: i8, stores: bool) -> Place {
             let range = Range { low, high, stores, kept };
             let slow = e.group_fallback(inst, range);
             look_up(e, inst.rs1, range, slow);
+            e.kept_in_rcx = Some(kept);
             near(inst.imm)
         }
         Role::Later { kept, displacement } => {
-            let kept = kept_at(kept);
-            dynasm!(e.ops ; .arch x64 ; mov rcx, [BYTE rsp + kept]);
+            if e.kept_in_rcx.replace(kept) != Some(kept) {
+                dynasm!(e.ops ; .arch x64 ; mov rcx, [BYTE rsp + kept_at(kept)]);
+            }
             near(displacement)
         }
     }
