@@ -27,9 +27,19 @@ pub(crate) struct Place {
     pub(crate) va: u64,
     /// The page (from the start of memory) in which the block goes on, if its first instruction crosses into it.
     pub(crate) next: Option<u32>,
+    /// Whether its unit is the one that looks each access to memory up alone.
+    pub(crate) alone: bool,
 }
 
+/// Set in the address that a link slot leads to where a unit of lone accesses is meant.
+pub(crate) const ALONE: u64 = 1;
+
 impl Place {
+    /// Its virtual address, with [`ALONE`] set where that is meant.
+    pub(crate) fn target(self) -> u64 {
+        self.va | if self.alone { ALONE } else { 0 }
+    }
+
     /// The pages (from the start of memory) with code of the block.
     pub(crate) fn pages(self) -> impl Iterator<Item = u64> {
         std::iter::once(self.offset >> PAGE_SHIFT).chain(self.next.map(u64::from))
@@ -39,7 +49,7 @@ impl Place {
 impl Hash for Place {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.offset);
-        state.write_u64(self.va ^ u64::from(self.next.map_or(0, |page| page + 1)));
+        state.write_u64(self.target() ^ u64::from(self.next.map_or(0, |page| page + 1)));
     }
 }
 
@@ -65,6 +75,8 @@ pub(crate) struct Unit {
     pub(crate) blocks: Vec<Block>,
     /// Whether it is a loop: its blocks may go to each other.
     pub(crate) loops: bool,
+    /// Whether each access to memory is looked up alone.
+    pub(crate) alone: bool,
 }
 
 impl Block {
@@ -98,9 +110,10 @@ impl Block {
 }
 
 impl Unit {
-    /// The unit that begins at `place`; `None` when its first instruction is none.
+    /// The unit that begins at `place`; `None` when its first instruction is none. One of lone accesses, which is rarely
+    /// entered, is a block.
     pub(crate) fn scan(ram: &Ram, place: Place) -> Option<Unit> {
-        let Place { offset, va, next } = place;
+        let Place { offset, va, next, alone } = place;
         let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
         if let Some(next) = next {
             return Unit::across(ram, place, next);
@@ -109,7 +122,9 @@ impl Unit {
         if head.insts.is_empty() {
             return None;
         }
-        let Some(last) = page.jump_back(va) else { return Some(Unit { blocks: vec![head], loops: false }) };
+        let Some(last) = page.jump_back(va).filter(|_| !alone) else {
+            return Some(Unit { blocks: vec![head], loops: false, alone });
+        };
         let mut total = head.insts.len();
         let mut starts = vec![va];
         let mut blocks = vec![head];
@@ -131,7 +146,7 @@ impl Unit {
         blocks.sort_by_key(|block| block.va);
         let loops = blocks.iter().any(|block| block.successors().contains(&va));
         blocks.truncate(if loops { blocks.len() } else { 1 });
-        Some(Unit { blocks, loops })
+        Some(Unit { blocks, loops, alone })
     }
 
     /// The block whose first instruction goes on in page `next` of memory.
@@ -145,7 +160,7 @@ impl Unit {
             let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
             head.insts.extend(page.block(va, &[]).insts.into_iter().take(BLOCK_MAX - 1));
         }
-        Some(Unit { blocks: vec![head], loops: false })
+        Some(Unit { blocks: vec![head], loops: false, alone: place.alone })
     }
 
     /// Whether its first instruction crosses into another page, in which the unit goes on.

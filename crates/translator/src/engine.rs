@@ -1,6 +1,6 @@
 //! The dispatcher: which code runs next, and what happens between runs of translated code.
 
-use crate::block::{self, Place, Unit};
+use crate::block::{self, ALONE, Place, Unit};
 use crate::cache::{CodeMemory, SealedCode};
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
@@ -196,7 +196,7 @@ impl Engine for Translator {
                 }
                 reason::LOOKUP => {}
                 slot => {
-                    core.hart.pc = self.parts.store.target(slot);
+                    core.hart.pc = self.parts.store.target(slot) & !ALONE;
                     link = Some(slot);
                 }
             }
@@ -313,7 +313,8 @@ impl Parts {
         {
             return Some(entry);
         }
-        let place = self.place(core)?;
+        let alone = link.is_some_and(|slot| self.store.target(slot) & ALONE != 0);
+        let place = self.place(core, alone)?;
         let cleared = self.counters.evictions;
         let (id, entry) = match self.store.find(place) {
             Some(found) => found,
@@ -329,7 +330,9 @@ impl Parts {
         };
         // What translating marked voids permissions to store, and what it cleared voids the jump cache.
         space.refresh(&core.bus.ram, self.store.removed());
-        space.enter_jump(pc, entry);
+        if !alone {
+            space.enter_jump(pc, entry);
+        }
         // A slot means nothing any more once the cache was cleared.
         if let Some(slot) = link
             && cleared == self.counters.evictions
@@ -341,7 +344,7 @@ impl Parts {
     }
 
     /// Where the block at the hart's `pc` begins; `None` where it is to be interpreted.
-    fn place(&mut self, core: &mut Core<'_>) -> Option<Place> {
+    fn place(&mut self, core: &mut Core<'_>, alone: bool) -> Option<Place> {
         let va = core.hart.pc;
         let offset = self.interpreter.code_offset(core, va)?;
         let next = if block::crosses(&core.bus.ram, offset) {
@@ -349,7 +352,7 @@ impl Parts {
         } else {
             None
         };
-        Some(Place { offset, va, next })
+        Some(Place { offset, va, next, alone })
     }
 
     /// Translates the block at `place`.

@@ -147,7 +147,8 @@ pub(crate) struct Store {
 /// A block found lately.
 #[derive(Clone, Copy)]
 struct Recent {
-    va: u64,
+    /// See [`Place::target`].
+    target: u64,
     /// Its page from the start of memory.
     page: u32,
     /// One more than the page into which its first instruction crosses, or 0.
@@ -159,18 +160,18 @@ struct Recent {
 impl Recent {
     fn new(place: Place, id: u32, entry: u64) -> Recent {
         let next = place.next.map_or(0, |page| page + 1);
-        Recent { va: place.va, page: (place.offset >> 12) as u32, next, entry, id }
+        Recent { target: place.target(), page: (place.offset >> 12) as u32, next, entry, id }
     }
 
     fn is_at(&self, place: Place) -> bool {
-        self.va == place.va
+        self.target == place.target()
             && u64::from(self.page) == place.offset >> 12
             && self.next == place.next.map_or(0, |page| page + 1)
     }
 }
 
-/// What no block is: none begins at an odd address.
-const NONE_RECENT: Recent = Recent { va: 1, page: 0, next: 0, entry: 0, id: 0 };
+/// What no block is: memory has no such page.
+const NONE_RECENT: Recent = Recent { target: 1, page: u32::MAX, next: 0, entry: 0, id: 0 };
 /// Most entries of [`Store::recent`].
 const RECENT_MAX: usize = 1 << 14;
 /// Bytes of tables for each of them, where they are fewer.

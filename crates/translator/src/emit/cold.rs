@@ -3,6 +3,7 @@
 use super::operands::Registers;
 use super::{Emitted, Emitter, Range};
 use crate::abi::RAX;
+use crate::block::ALONE;
 use crate::lower;
 use crate::space::Space;
 use crate::store::Stub;
@@ -22,14 +23,16 @@ pub(super) enum Cold {
     Short { label: DynamicLabel, target: u64, count: u32, dirty: Registers },
     /// Leaves because slot `slot` is not linked.
     Stub { label: DynamicLabel, slot: u32 },
-    /// Has the interpreter execute the first access of a group, then looks the group up again and goes on at
-    /// `resume`, or leaves for the next instruction.
+    /// Leaves for code that makes the accesses of a group one by one, when it is not all in the page it begins in; has
+    /// the interpreter execute the first of them when that page is not cached, then looks the group up again and goes
+    /// on at `resume`, or leaves for the next instruction.
     Group {
         label: DynamicLabel,
         site: u32,
         resume: DynamicLabel,
         base: u8,
         range: Range,
+        here: u64,
         next: u64,
         refund: u32,
         dirty: Registers,
@@ -90,9 +93,15 @@ impl Emitter<'_> {
                 ; mov eax, slot as i32
                 ; jmp extern self.target.trampoline.exit
             ),
-            Cold::Group { label, site, resume, base, range, next, refund, dirty } => {
+            Cold::Group { label, site, resume, base, range, here, next, refund, dirty } => {
                 let miss = self.ops.new_dynamic_label();
                 dynasm!(self.ops ; .arch x64 ; =>label);
+                // One access at a time, from this one on, when it is not that the page is not cached.
+                if self.is_near(here) {
+                    let (label, target) = (self.ops.new_dynamic_label(), here | ALONE);
+                    self.cold.push(Cold::Exit { label, target, refund: refund + 1, dirty });
+                    lower::if_begins_in_cached_page(self, base, range, label);
+                }
                 self.interpret(site);
                 lower::look_up(self, base, range, miss);
                 dynasm!(self.ops ; .arch x64 ; jmp =>resume ; =>miss);

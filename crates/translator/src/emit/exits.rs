@@ -59,7 +59,7 @@ impl Emitter<'_> {
     }
 
     /// Whether the code at `target` lies where it does as long as this unit's own does.
-    fn is_near(&self, target: u64) -> bool {
+    pub(super) fn is_near(&self, target: u64) -> bool {
         let pages = (target >> PAGE_SHIFT).wrapping_sub(self.unit.blocks[0].va >> PAGE_SHIFT);
         let inside = pages == 0 || pages == 1 && self.unit.crosses();
         // An instruction there may go on in another page.

@@ -163,7 +163,8 @@ impl<'a> Emitter<'a> {
         self.block = index;
         let block = self.present();
         self.count = block.insts.len() as u32;
-        self.roles = plan::roles(&block.insts);
+        self.roles =
+            if self.unit.alone { vec![Role::Alone; block.insts.len()] } else { plan::roles(&block.insts) };
         self.index = 0;
         self.pc = block.va;
         self.fallback = None;
@@ -264,7 +265,8 @@ impl Emitter<'_> {
         let site = self.site(inst);
         let (next, refund) = (self.pc.wrapping_add(u64::from(inst.len)), self.behind());
         let dirty = self.dirty;
-        self.cold.push(Cold::Group { label, site, resume, base: inst.rs1, range, next, refund, dirty });
+        let (base, here) = (inst.rs1, self.pc);
+        self.cold.push(Cold::Group { label, site, resume, base, range, here, next, refund, dirty });
         self.fallback = Some((label, resume));
         label
     }

@@ -84,7 +84,7 @@ fn kept_at(kept: usize) -> i8 {
 }
 
 /// Leaves the host address of guest register `base` in `rcx` and keeps it, or goes to `miss` when the range off
-/// it is not in one cached page. Clobbers `rax` and `rdx`.
+/// it is not in one cached page, the place of the entry looked into then being in `rdx`. Clobbers `rax` and `rdx`.
 pub(crate) fn look_up(e: &mut Emitter<'_>, base: u8, range: Range, miss: DynamicLabel) {
     let register = e.get(base, RAX);
     let address = if range.low == 0 { register } else { RDX };
@@ -105,6 +105,20 @@ pub(crate) fn look_up(e: &mut Emitter<'_>, base: u8, range: Range, miss: Dynamic
         ; mov rcx, [r15 + rdx + table + 8]
         ; add rcx, Rq(register)
         ; mov [BYTE rsp + kept], rcx
+    );
+}
+
+/// Goes to `hit` if the page in which the range off guest register `base` begins is cached; `rdx` holds the place of its
+/// entry, as [`look_up`] leaves it. Clobbers `rax` and `rcx`.
+pub(crate) fn if_begins_in_cached_page(e: &mut Emitter<'_>, base: u8, range: Range, hit: DynamicLabel) {
+    let register = e.get(base, RAX);
+    let table = if range.stores { offset_of!(Space, write) } else { offset_of!(Space, read) } as i32;
+    dynasm!(e.ops
+        ; .arch x64
+        ; lea rcx, [Rq(register) + range.low]
+        ; or rcx, LAST as i32
+        ; cmp rcx, [r15 + rdx + table]
+        ; je =>hit
     );
 }
 

@@ -12,7 +12,7 @@ mod system;
 use crate::emit::Emitter;
 use isa::Inst;
 
-pub(crate) use memory::look_up;
+pub(crate) use memory::{if_begins_in_cached_page, look_up};
 
 /// Emits host code for `inst`; false, with nothing emitted, when the interpreter is to execute it.
 pub(crate) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
