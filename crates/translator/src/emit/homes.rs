@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 
 /// Host registers for floating-point registers; the ones below are scratch.
 const XMM_HOMES: std::ops::Range<u8> = 3..16;
-/// How many uses more than another a register needs to take its home.
-const WORTH: u32 = 2;
+/// How many uses more than another a register needs to take its home in a loop, and in a block that is gone through once.
+const WORTH_LOOP: u32 = 2;
+const WORTH_BLOCK: u32 = 6;
 
 /// An integer register in the home of another.
 #[derive(Clone, Copy)]
@@ -49,7 +50,9 @@ impl Homes {
             f_written: Registers::default(),
             loops: unit.loops,
         };
-        if !unit.loops && !unit.insts().any(is_float) {
+        // Few blocks are long enough for another order to pay.
+        let short = unit.blocks[0].insts.len() < 2 * WORTH_BLOCK as usize;
+        if !unit.loops && short && !unit.insts().any(is_float) {
             return homes;
         }
         let loops = loops(unit);
@@ -69,8 +72,10 @@ impl Homes {
         unit.insts().filter_map(x_written).for_each(|x| homes.x_written.insert(x));
         unit.insts().filter_map(f_written).for_each(|f| homes.f_written.insert(f));
         homes.settle_floats(&f_uses);
-        if unit.loops && !unit.insts().any(calls) {
-            homes.settle_guests(&x_uses);
+        if !unit.loops {
+            homes.settle_guests(&x_uses, WORTH_BLOCK);
+        } else if !unit.insts().any(calls) {
+            homes.settle_guests(&x_uses, WORTH_LOOP);
         }
         homes
     }
@@ -85,11 +90,11 @@ impl Homes {
     }
 
     /// Gives the registers that have no homes and are used most the homes of those that are used least.
-    fn settle_guests(&mut self, uses: &[u32; 32]) {
+    fn settle_guests(&mut self, uses: &[u32; 32], worth: u32) {
         let homeless = by_use((1..32).filter(|&x| pinned(x).is_none()), uses);
         let owners = by_use(PINNED.into_iter().map(|(guest, _)| guest), uses);
         for (&register, &owner) in homeless.iter().zip(owners.iter().rev()) {
-            if uses[usize::from(register)] < uses[usize::from(owner)] + WORTH {
+            if uses[usize::from(register)] < uses[usize::from(owner)] + worth {
                 break;
             }
             if let Some(host) = self.x[usize::from(owner)].take() {
