@@ -1,24 +1,28 @@
 //! The dispatcher: which code runs next, and what happens between runs of translated code.
 
 use crate::block::{self, ALONE, Place, Unit};
-use crate::cache::{CodeMemory, SealedCode};
+use crate::cache::CodeMemory;
 use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
 use crate::explain;
 use crate::perf::PerfMap;
 use crate::space::Space;
 use crate::spaces::Spaces;
-use crate::store::{Base, Block, Store};
+use crate::store::{Block, Store};
 use machine::core::Core;
 use machine::engine::{Engine, Exit, SealedEngine};
 use machine::interp::Interpreter;
 use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
+use sealed::Sealed;
 use std::sync::Arc;
+
+mod sealed;
 
 /// Counters of how often places were interpreted; direct-mapped.
 const HEAT_ENTRIES: usize = 1 << 12;
-/// Cycles interpreted at a time while code is cold.
-const COLD_CYCLES: u64 = 16;
+/// How many times as often as other places one is met, at which a run of the engine resumes, before it is translated:
+/// it mostly lies within a block, and runs end anywhere.
+const RESUMED_FACTOR: u8 = 16;
 
 /// Bytes of the code cache, tables and all, for each link slot.
 const SLOT_SHARE: usize = 128;
@@ -90,6 +94,17 @@ impl std::fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// How the engine came to look for a block.
+#[derive(Clone, Copy)]
+enum Way {
+    /// It goes on where its last run ended.
+    Resumed,
+    /// The guest went there.
+    Jumped,
+    /// Translated code left through this slot, which is not linked.
+    Linked(u32),
+}
 
 /// Everything but the spaces, which translated code reaches by pointer.
 pub(crate) struct Parts {
@@ -164,7 +179,7 @@ impl Engine for Translator {
     fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
         let end = core.hart.cycles().wrapping_add(budget);
         let spaces = &mut self.spaces[core.hart.id];
-        let mut link = None;
+        let mut way = Way::Resumed;
         loop {
             let left = end.wrapping_sub(core.hart.cycles());
             if left == 0 || left > budget {
@@ -172,9 +187,9 @@ impl Engine for Translator {
             }
             self.parts.synchronize(core);
             let space = spaces.select(core, &self.parts);
-            let Some(entry) = self.parts.entry(core, space, link.take()) else {
+            let Some(entry) = self.parts.entry(core, space, std::mem::replace(&mut way, Way::Jumped)) else {
                 self.parts.counters.cold_runs += 1;
-                match self.parts.interpreter.run(core, left.min(COLD_CYCLES)) {
+                match self.parts.interpreter.run_block(core, left) {
                     Exit::Budget => continue,
                     exit => return exit,
                 }
@@ -197,7 +212,7 @@ impl Engine for Translator {
                 reason::LOOKUP => {}
                 slot => {
                     core.hart.pc = self.parts.store.target(slot) & !ALONE;
-                    link = Some(slot);
+                    way = Way::Linked(slot);
                 }
             }
             // An instruction interpreted on the way has left its own count there.
@@ -253,44 +268,6 @@ impl Engine for Translator {
     }
 }
 
-/// What a translator had made of a node that was frozen.
-struct Sealed {
-    store: Arc<Base>,
-    code: SealedCode,
-    trampoline: Trampoline,
-    harts: usize,
-    options: Options,
-}
-
-impl Sealed {
-    /// A translator that goes on with it.
-    fn translator(&self) -> std::io::Result<Translator> {
-        let mut code = CodeMemory::on(&self.code)?;
-        let offset = code.offset_from(&self.code);
-        let store = Store::on(&self.store, offset, &mut code);
-        let parts = Parts {
-            interpreter: Interpreter::under_translator(self.harts),
-            store,
-            counters: Counters::default(),
-            kept: code.used(),
-            code,
-            trampoline: self.trampoline.moved(offset),
-            heat: Box::new([0; HEAT_ENTRIES]),
-            threshold: self.options.threshold,
-            options: self.options,
-            perf_map: None,
-        };
-        let spaces = (0..self.harts).map(|_| Spaces::new()).collect();
-        Ok(Translator { parts: Box::new(parts), spaces })
-    }
-}
-
-impl SealedEngine for Sealed {
-    fn engine(self: Arc<Self>) -> Option<Box<dyn Engine>> {
-        self.translator().ok().map(|engine| Box::new(engine) as Box<dyn Engine>)
-    }
-}
-
 impl Parts {
     /// Drops the blocks of pages that were stored over.
     fn synchronize(&mut self, core: &mut Core<'_>) {
@@ -305,23 +282,24 @@ impl Parts {
         }
     }
 
-    /// The code for the hart's `pc`, translated if it has become warm; `link` is the slot that led here.
-    fn entry(&mut self, core: &mut Core<'_>, space: &mut Space, link: Option<u32>) -> Option<u64> {
+    /// The code for the hart's `pc`, to which `way` led, translated if it has become warm.
+    fn entry(&mut self, core: &mut Core<'_>, space: &mut Space, way: Way) -> Option<u64> {
         let pc = core.hart.pc;
-        if link.is_none()
+        if !matches!(way, Way::Linked(_))
             && let Some(entry) = space.jump(pc)
         {
             return Some(entry);
         }
-        let alone = link.is_some_and(|slot| self.store.target(slot) & ALONE != 0);
+        let alone = matches!(way, Way::Linked(slot) if self.store.target(slot) & ALONE != 0);
         let place = self.place(core, alone)?;
         let cleared = self.counters.evictions;
         let (id, entry) = match self.store.find(place) {
             Some(found) => found,
             None => {
+                let threshold = self.threshold(way);
                 let heat = &mut self.heat[(pc >> 1) as usize & (HEAT_ENTRIES - 1)];
                 *heat = heat.saturating_add(1);
-                if *heat < self.threshold {
+                if *heat < threshold {
                     return None;
                 }
                 *heat = 0;
@@ -334,13 +312,21 @@ impl Parts {
             space.enter_jump(pc, entry);
         }
         // A slot means nothing any more once the cache was cleared.
-        if let Some(slot) = link
+        if let Way::Linked(slot) = way
             && cleared == self.counters.evictions
         {
             self.store.link(slot, id, &mut self.code);
             self.counters.links += 1;
         }
         Some(entry)
+    }
+
+    /// How often a place is met before it is translated.
+    fn threshold(&self, way: Way) -> u8 {
+        match way {
+            Way::Resumed => (self.threshold.max(1) - 1).saturating_mul(RESUMED_FACTOR).saturating_add(1),
+            Way::Jumped | Way::Linked(_) => self.threshold,
+        }
     }
 
     /// Where the block at the hart's `pc` begins; `None` where it is to be interpreted.

@@ -78,8 +78,22 @@ impl Engine for Interpreter {
 
     fn run(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
         if core.bus.debug.is_some() {
-            return self.run_watched(core, budget);
+            self.run_as::<true>(core, budget)
+        } else {
+            self.run_as::<false>(core, budget)
         }
+    }
+
+    fn forget(&mut self) {
+        self.blocks.clear();
+        self.tlbs.iter_mut().for_each(Tlb::clear);
+    }
+}
+
+impl Interpreter {
+    /// As [`Engine::run`]; `WATCHED` with an eye on [`crate::bus::Bus::debug`], where a stop is noted that leaves with
+    /// [`Exit::Recheck`].
+    fn run_as<const WATCHED: bool>(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
         let Interpreter { tlbs, blocks } = self;
         let tlb = &mut tlbs[core.hart.id];
         let mut cpu = Cpu::new(core, tlb);
@@ -93,25 +107,35 @@ impl Engine for Interpreter {
                 cpu.stop = Stop::No;
                 cpu.synchronize(blocks);
             }
-            match cpu.fetch(blocks) {
-                Ok(Some(block)) if cpu.timed => cpu.execute_charged(blocks.code(block), left),
-                Ok(Some(block)) => cpu.execute(blocks.code(block), left),
-                Ok(None) => {}
-                Err(trap) => cpu.trap(trap),
+            if WATCHED && cpu.stops_here() {
+                return Exit::Recheck;
             }
+            cpu.advance::<WATCHED>(blocks, left);
             if let Stop::Exit(exit) = cpu.stop {
                 return exit;
             }
+            if WATCHED && cpu.is_hit() {
+                return Exit::Recheck;
+            }
         }
-    }
-
-    fn forget(&mut self) {
-        self.blocks.clear();
-        self.tlbs.iter_mut().for_each(Tlb::clear);
     }
 }
 
 impl Cpu<'_> {
+    /// Executes the block at `pc` for at most `budget` cycles, or takes the exception of its fetch.
+    #[inline(always)]
+    fn advance<const WATCHED: bool>(&mut self, blocks: &mut BlockCache, budget: u64) {
+        match self.fetch(blocks) {
+            Ok(Some(block)) => {
+                let code = blocks.code(block);
+                let budget = if WATCHED { budget.min(self.clear_run(code)) } else { budget };
+                if self.timed { self.execute_charged(code, budget) } else { self.execute(code, budget) }
+            }
+            Ok(None) => {}
+            Err(trap) => self.trap(trap),
+        }
+    }
+
     /// Executes a block from its start, for at most `budget` cycles.
     ///
     /// `pc` and `retired` are brought up to date only where somebody may look: before instructions that can do

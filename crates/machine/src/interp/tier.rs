@@ -47,6 +47,20 @@ impl Interpreter {
         }
     }
 
+    /// Executes straight-line code from the hart's `pc` to behind the next instruction that may go elsewhere, for at most
+    /// `budget` cycles.
+    pub fn run_block(&mut self, core: &mut Core<'_>, budget: u64) -> Exit {
+        let Interpreter { tlbs, blocks } = self;
+        let mut cpu = Cpu::new(core, &mut tlbs[core.hart.id]);
+        cpu.synchronize(blocks);
+        cpu.stop = Stop::No;
+        cpu.advance::<false>(blocks, budget);
+        match cpu.stop {
+            Stop::Exit(exit) => exit,
+            Stop::No | Stop::Refetch => Exit::Budget,
+        }
+    }
+
     /// Brings the caches up to what happened since the last look.
     pub fn synchronize(&mut self, core: &mut Core<'_>) {
         let _ = self.cpu(core);
