@@ -96,7 +96,7 @@ pub(crate) fn run(shape: &Shape, packets: &[Sent], until: u64) -> Vec<Option<u64
     let mut wires: VecDeque<Vec<Event>> = (0..8).map(|_| Vec::new()).collect();
     let mut arrived = vec![None; packets.len()];
     let mut next = 0;
-    for now in 0..until {
+    for cycle in 0..until {
         let due = wires.pop_front().expect("eight cycles ahead");
         wires.push_back(Vec::new());
         for event in due {
@@ -110,12 +110,12 @@ pub(crate) fn run(shape: &Shape, packets: &[Sent], until: u64) -> Vec<Option<u64
                     // Back to the router, and a cycle to take account of it.
                     wires[2].push(Event::Credit(router, channel));
                     if flit.tail {
-                        arrived[flit.packet] = Some(now);
+                        arrived[flit.packet] = Some(cycle);
                     }
                 }
             }
         }
-        while packets.get(next).is_some_and(|packet| packet.at == now) {
+        while packets.get(next).is_some_and(|packet| packet.at == cycle) {
             sources[packets[next].from].queue.push_back(next);
             next += 1;
         }
