@@ -37,26 +37,36 @@ pub enum Error {
     },
     /// The nodes do not form one network.
     Disconnected {
-        /// A node (or router) that node 0 cannot reach.
-        unreached: u32,
-        /// How many can be reached from node 0.
+        /// A router that the first one cannot reach.
+        router: u32,
+        /// What it is called.
+        unreached: String,
+        /// The first one.
+        first: String,
+        /// How many can be reached from it.
         reached: u32,
         /// How many there are.
         total: u32,
+        /// Where `unreached` first stands in the text; empty when no text named it.
+        span: Range<usize>,
     },
     /// A routing that can deadlock; the check found a cycle of channels.
     Deadlock {
         /// The channels of the cycle, each waiting for the next and the last for the first.
         cycle: Vec<String>,
+        /// The routers at both ends of each.
+        links: Vec<(u32, u32)>,
         /// What would make it free of deadlock.
         way_out: String,
     },
     /// A route that does not arrive.
     NoRoute {
-        /// Where the packet is.
+        /// The router at which the packet is.
         at: u32,
-        /// Where it should go.
+        /// The node to which it should go.
         to: u32,
+        /// What these are called.
+        names: (String, String),
         /// What happened instead.
         reason: String,
     },
@@ -80,6 +90,7 @@ impl Error {
             Error::Unknown { span, .. } | Error::Malformed { span, .. } | Error::Impossible { span, .. } => {
                 Some(span.clone())
             }
+            Error::Disconnected { span, .. } => Some(span.clone()).filter(|span| !span.is_empty()),
             _ => None,
         }
     }
@@ -106,10 +117,12 @@ impl Error {
             | Error::Impossible { way_out, .. }
             | Error::Deadlock { way_out, .. }
             | Error::Parameter { way_out, .. } => way_out.clone(),
-            Error::Disconnected { unreached, .. } => {
-                format!("add a link that joins {unreached} to the part of the network that holds 0")
+            Error::Disconnected { unreached, first, .. } => {
+                format!("add a link that joins `{unreached}` to the part of the network that holds `{first}`")
             }
-            Error::NoRoute { at, to, .. } => format!("give {at} a route to {to} in the table"),
+            Error::NoRoute { names: (at, to), .. } => {
+                format!("give `{at}` a route to `{to}` by way of a neighbour that is nearer to it")
+            }
         }
     }
 }
@@ -119,9 +132,9 @@ impl fmt::Display for Error {
         match self {
             Error::Unknown { kind, word, .. } => write!(f, "no {kind} is called `{word}`"),
             Error::Malformed { reason, .. } | Error::Impossible { reason, .. } => f.write_str(reason),
-            Error::Disconnected { unreached, reached, total } => write!(
+            Error::Disconnected { unreached, first, reached, total, .. } => write!(
                 f,
-                "the network is in two parts: 0 reaches {reached} of {total}, and {unreached} is not among them"
+                "the network is in two parts: `{first}` reaches {reached} of {total}, and `{unreached}` is not among them"
             ),
             Error::Deadlock { cycle, .. } => {
                 write!(f, "this routing can deadlock: {} channels wait in a cycle", cycle.len())?;
@@ -133,7 +146,9 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Error::NoRoute { at, to, reason } => write!(f, "no route from {at} to {to}: {reason}"),
+            Error::NoRoute { names: (at, to), reason, .. } => {
+                write!(f, "no route from `{at}` to `{to}`: {reason}")
+            }
             Error::Parameter { name, value, reason, .. } => write!(f, "{name} = {value}: {reason}"),
         }
     }

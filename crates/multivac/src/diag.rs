@@ -103,6 +103,14 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
+/// What serde's "unknown field `x`, expected one of `a`, `b`" may have meant.
+pub(crate) fn unknown_field(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown ")?;
+    let mut words = rest.split('`').skip(1).step_by(2);
+    let word = words.next()?;
+    did_you_mean(word, words).map(|near| format!("did you mean `{near}`?"))
+}
+
 /// Levenshtein distance in characters.
 fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

@@ -17,9 +17,7 @@ pub fn bisection(topology: &Topology) -> Figure {
         Family::Star(nodes) => Figure::Exact(u64::from(nodes / 2)),
         Family::Ring { .. } => Figure::Exact(2),
         Family::Tree { arity, levels } => of_tree(u64::from(*arity), *levels),
-        Family::FatTree { arity, levels } if arity % 2 == 0 => {
-            Figure::Exact(u64::from(*arity).pow(*levels) / 2)
-        }
+        Family::FatTree { arity, levels } => Figure::Exact(u64::from(*arity).pow(*levels) / 2),
         Family::Mesh(dims) => Figure::Exact(of_mesh(dims)),
         Family::Torus(dims) => Figure::Exact(2 * of_mesh(dims)),
         Family::Hypercube(dims) => Figure::Exact(1 << (dims - 1)),
@@ -27,8 +25,31 @@ pub fn bisection(topology: &Topology) -> Figure {
             let nodes = u64::from(*nodes);
             Figure::Exact((nodes / 2) * nodes.div_ceil(2))
         }
-        _ => search(topology),
+        Family::Dragonfly { p, a, h } => of_dragonfly(topology, [*p, *a, *h].map(u64::from)),
+        Family::Graph(_) => search(topology),
     }
+}
+
+// A fat tree is cut at the links of half of its nodes. No cut is smaller: the tree is a folded Clos network with as many
+// switches above as links below, which routes every permutation over links of its own (Slepian and Duguid, in Benes,
+// "Mathematical Theory of Connecting Networks", 1965), so also those that send every node of the smaller half across.
+
+/// The best cut known, and whether it is the least: with all pairs of nodes sending to each other by the shortest ways,
+/// a link carries at most so much, and what crosses between two halves needs at least so many links.
+///
+/// Source: Leighton, "Introduction to Parallel Algorithms and Architectures", 1992: the argument by an embedded complete graph.
+fn of_dragonfly(topology: &Topology, [p, a, h]: [u64; 3]) -> Figure {
+    let groups = a * h + 1;
+    let found = search(topology);
+    // Whole groups to each side, where their number is even.
+    let whole = if groups % 2 == 0 { groups * groups / 4 } else { u64::MAX };
+    let best = found.value().min(whole);
+    let nodes = groups * a * p;
+    // One way: a link between groups has their pairs, one within a group those of its routers, and of each router's
+    // nodes with the groups that the other is joined to, both ways round.
+    let busiest = (a * p * a * p).max(p * p + 2 * h * a * p * p);
+    let least = ((nodes / 2) * nodes.div_ceil(2)).div_ceil(busiest);
+    if found.is_exact() || best == least { Figure::Exact(best) } else { Figure::AtMost(best) }
 }
 
 /// Source: Azizoglu and Egecioglu, "The bisection width and the isoperimetric number of arrays", 2004: with the
@@ -42,7 +63,7 @@ fn of_mesh(dims: &[u32]) -> u64 {
 }
 
 /// Leaves up to which a tree's best cut is found for every number of leaves on one side.
-const TREE_MAX: u64 = 4096;
+const TREE_MAX: u64 = 20_000;
 
 /// A tree of even arity is cut below the root, half of the subtrees to each side. For an odd arity, the fewest cuts that
 /// put a number of leaves on one side follow from those of the subtrees, level by level.
@@ -83,11 +104,8 @@ fn least_sums(a: &[u64], b: &[u64]) -> Vec<u64> {
 
 fn search(topology: &Topology) -> Figure {
     let cut = Cut::new(topology);
-    if topology.routers() <= EXHAUSTIVE_MAX && topology.nodes() == topology.routers() {
-        Figure::Exact(cut.exhaustive())
-    } else {
-        Figure::AtMost(cut.local_search())
-    }
+    let exact = if cut.neighbours.len() <= EXHAUSTIVE_MAX { cut.exhaustive() } else { None };
+    exact.map_or_else(|| Figure::AtMost(cut.local_search()), Figure::Exact)
 }
 
 /// The weighted graph that is cut: routers with their nodes as weights, or leaf nodes' own links.
@@ -123,15 +141,16 @@ impl Cut {
         (0..side.len()).map(crossing).sum::<u64>() / 2
     }
 
-    /// All sets of half the weight, with vertex 0 always on one side.
-    fn exhaustive(&self) -> u64 {
+    /// Of all sets of half the weight; `None` when there are none (routers of several nodes are not divided).
+    fn exhaustive(&self) -> Option<u64> {
         let count = self.neighbours.len();
-        let mut best = u64::MAX;
+        let mut best = None;
         for set in 0u32..1 << count {
             let weight: u32 = (0..count).filter(|v| set >> v & 1 == 1).map(|v| self.weight[v]).sum();
             if weight == self.half {
                 let side: Vec<bool> = (0..count).map(|v| set >> v & 1 == 1).collect();
-                best = best.min(self.links_between(&side));
+                let links = self.links_between(&side);
+                best = Some(best.map_or(links, |best: u64| best.min(links)));
             }
         }
         best
@@ -220,19 +239,45 @@ mod tests {
         let specs = ["ring:6", "mesh:3x3", "mesh:4x3", "mesh:2x2x3", "torus:4x4", "torus:3x4", "hypercube:4"];
         for text in specs.into_iter().chain(["crossbar:7", "mesh:5x3", "torus:3x3", "torus:5x3"]) {
             let topology = Topology::from_spec(text).unwrap();
-            assert_eq!(bisection(&topology).value(), Cut::new(&topology).exhaustive(), "{text}");
+            assert_eq!(bisection(&topology).value(), all(&topology), "{text}");
         }
+    }
+
+    fn all(topology: &Topology) -> u64 {
+        Cut::new(topology).exhaustive().unwrap()
     }
 
     #[test]
     fn odd_trees_are_cut_as_all_their_cuts_say() {
         for (text, links) in [("tree:3:1", 1), ("tree:3:2", 2), ("tree:5:1", 2)] {
             let topology = Topology::from_spec(text).unwrap();
-            assert_eq!(bisection(&topology), Figure::Exact(Cut::new(&topology).exhaustive()), "{text}");
+            assert_eq!(bisection(&topology), Figure::Exact(all(&topology)), "{text}");
             assert_eq!(bisection(&topology).value(), links, "{text}");
         }
         let large = Topology::from_spec("tree:3:5").unwrap();
         assert!(bisection(&large).is_exact() && bisection(&large).value() <= 5);
+    }
+
+    #[test]
+    fn fat_trees_are_cut_as_all_their_cuts_say() {
+        for text in ["fattree:2:1", "fattree:2:2", "fattree:3:1", "fattree:3:2", "fattree:4:1", "fattree:5:1"]
+        {
+            let topology = Topology::from_spec(text).unwrap();
+            assert_eq!(bisection(&topology), Figure::Exact(all(&topology)), "{text}");
+        }
+    }
+
+    #[test]
+    fn dragonflies_are_exact_where_bound_and_cut_meet() {
+        // Ten groups of nine routers, and four of three: half of the groups to each side. Of nine groups of four routers
+        // one is divided.
+        for (text, links) in [("dragonfly:1:9:1", 25), ("dragonfly:2:3:1", 4), ("dragonfly:2:4:2", 20)] {
+            assert_eq!(bisection(&Topology::from_spec(text).unwrap()), Figure::Exact(links), "{text}");
+        }
+        for text in ["dragonfly:1:2:1", "dragonfly:1:3:1", "dragonfly:2:4:1"] {
+            let topology = Topology::from_spec(text).unwrap();
+            assert_eq!(bisection(&topology), Figure::Exact(all(&topology)), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use crate::error::Error;
 use crate::ids::{NodeId, Port, RouterId, small};
-use crate::routing::{Arrival, EJECT, NO_DETOUR, Routes, Trip};
+use crate::routing::{Arrival, EJECT, NO_DETOUR, Routes, Trip, no_route};
 use crate::topology::{Family, Peer, Topology};
 
 /// Both ways of every tie.
@@ -31,17 +31,22 @@ pub(super) fn name(topology: &Topology, routes: &Routes, channel: usize) -> Stri
     let class = channel % shape.classes;
     let port = channel / shape.classes % shape.ports;
     let router = RouterId(small(channel / shape.classes / shape.ports));
-    let label = |router: RouterId| {
-        let node = topology.ports(router).iter().find_map(|peer| match peer {
-            Peer::Node(node) => Some(topology.label(*node)),
-            _ => None,
-        });
-        node.filter(|_| super::super::analysis::is_direct(topology))
-            .unwrap_or_else(|| format!("r{}", router.0))
-    };
     match topology.ports(router).get(port) {
-        Some(Peer::Router(other, _, _)) => format!("{} -> {} (class {class})", label(router), label(*other)),
-        _ => format!("{} port {port}", label(router)),
+        Some(Peer::Router(other, _, _)) => {
+            let (from, to) = (topology.router_label(router), topology.router_label(*other));
+            format!("{from} -> {to} (class {class})")
+        }
+        _ => format!("{} port {port}", topology.router_label(router)),
+    }
+}
+
+/// The routers at both ends of a channel.
+pub(super) fn ends_of(topology: &Topology, routes: &Routes, channel: usize) -> Option<(u32, u32)> {
+    let shape = Shape::of(topology, routes);
+    let (router, port) = (channel / shape.classes / shape.ports, channel / shape.classes % shape.ports);
+    match topology.ports(RouterId(small(router))).get(port) {
+        Some(Peer::Router(other, _, _)) => Some((small(router), other.0)),
+        _ => None,
     }
 }
 
@@ -170,7 +175,7 @@ pub(super) fn extended_dependencies(topology: &Topology, routes: &Routes) -> Res
             let hop = escape(router);
             let Some(Peer::Router(next, _, _)) = topology.ports(router).get(hop.port.index()) else {
                 let reason = "the escape channel leads nowhere".to_owned();
-                return Err(Error::NoRoute { at: router.0, to: to.0, reason });
+                return Err(no_route(topology, router, to, reason));
             };
             let held = shape.channel(router, hop.port, hop.class);
             turn += 1;
@@ -212,7 +217,7 @@ fn arrives(
                 Some(Peer::Router(next, _, _)) if steps <= topology.routers() => at = *next,
                 _ => {
                     let reason = "the escape route does not arrive".to_owned();
-                    return Err(Error::NoRoute { at: at.0, to: to.0, reason });
+                    return Err(no_route(topology, at, to, reason));
                 }
             }
         }

@@ -163,8 +163,9 @@ fn deadlock(topology: &Topology, routes: &Routes, cycle: &[usize]) -> Error {
         }
         _ => "use `auto` routing, which this network has free of deadlock",
     };
+    let links = cycle.iter().filter_map(|channel| explore::ends_of(topology, routes, *channel)).collect();
     let cycle = cycle.iter().map(|channel| explore::name(topology, routes, *channel)).collect();
-    Error::Deadlock { cycle, way_out: way_out.to_owned() }
+    Error::Deadlock { cycle, links, way_out: way_out.to_owned() }
 }
 
 #[cfg(test)]

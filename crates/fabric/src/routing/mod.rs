@@ -10,6 +10,7 @@ mod table;
 mod tree;
 
 pub use table::Table;
+pub(crate) use table::no_route;
 
 use crate::error::Error;
 use crate::ids::{NodeId, Port, RouterId, small};

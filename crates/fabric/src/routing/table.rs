@@ -35,8 +35,9 @@ impl Table {
         for (at, to, via) in routes {
             let found = topology.neighbours(RouterId(*at)).find(|(_, other, _)| other.0 == *via);
             let Some((port, _, _)) = found else {
-                let reason = format!("{via} is no neighbour of {at}");
-                return Err(Error::NoRoute { at: *at, to: *to, reason });
+                let name = |router| topology.router_label(RouterId(router));
+                let reason = format!("`{}` is no neighbour of `{}`", name(*via), name(*at));
+                return Err(no_route(topology, RouterId(*at), NodeId(*to), reason));
             };
             table.next[*at as usize * nodes + *to as usize] = port.0;
         }
@@ -116,8 +117,7 @@ impl Table {
                 let mut at = topology.attachment(NodeId(small(start))).0;
                 for steps in 0.. {
                     let port = self.next[at.index() * self.nodes + node];
-                    let fail =
-                        |reason: &str| Err(Error::NoRoute { at: at.0, to: to.0, reason: reason.to_owned() });
+                    let fail = |reason: &str| Err(no_route(topology, at, to, reason.to_owned()));
                     if port == NONE {
                         return fail("the table has none");
                     }
@@ -132,6 +132,12 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// The error of a packet that cannot go on.
+pub(crate) fn no_route(topology: &Topology, at: RouterId, to: NodeId, reason: String) -> Error {
+    let names = (topology.router_label(at), topology.label(to));
+    Error::NoRoute { at: at.0, to: to.0, names, reason }
 }
 
 /// Distance of each router from router 0 over links that are up; `u32::MAX` out of reach. Each part that router 0

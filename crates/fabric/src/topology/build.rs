@@ -113,9 +113,12 @@ fn connected(topology: &Topology) -> Result<(), Error> {
     match seen.iter().position(|seen| !seen) {
         None => Ok(()),
         Some(unreached) => Err(Error::Disconnected {
-            unreached: small(unreached),
+            router: small(unreached),
+            unreached: topology.router_label(RouterId(small(unreached))),
+            first: topology.router_label(RouterId(0)),
             reached: small(reached),
             total: small(topology.routers()),
+            span: 0..0,
         }),
     }
 }

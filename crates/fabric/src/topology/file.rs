@@ -19,6 +19,8 @@ pub struct GraphFile {
     /// The edges, by index of name.
     pub edges: Vec<(u32, u32)>,
     index: BTreeMap<String, u32>,
+    /// The edge in which each name first stands, by its place in the file.
+    places: BTreeMap<u32, Range<usize>>,
 }
 
 impl GraphFile {
@@ -53,6 +55,9 @@ impl GraphFile {
                 way_out: "use a family (mesh, torus, dragonfly) for a network of this size".to_owned(),
             });
         }
+        for end in [edge.0, edge.1] {
+            self.places.entry(end).or_insert_with(|| span.clone());
+        }
         self.edges.push(edge);
         Ok(())
     }
@@ -80,7 +85,15 @@ impl GraphFile {
             }
         }
         builder.label(labels);
-        builder.finish(Family::Graph(name.to_owned()))
+        let (names, places) = (self.names, self.places);
+        builder.finish(Family::Graph(name.to_owned())).map_err(|error| match error {
+            Error::Disconnected { router, reached, total, .. } => {
+                let (unreached, first) = (names[router as usize].clone(), names[0].clone());
+                let span = places.get(&router).cloned().unwrap_or(0..0);
+                Error::Disconnected { router, unreached, first, reached, total, span }
+            }
+            other => other,
+        })
     }
 }
 
@@ -143,6 +156,8 @@ mod tests {
     #[test]
     fn a_graph_in_two_parts_is_refused() {
         let error = parse_edge_list("a b\nc d\n").unwrap().build("x").unwrap_err();
-        assert_eq!(error, Error::Disconnected { unreached: 2, reached: 2, total: 4 });
+        let (unreached, first) = ("c".to_owned(), "a".to_owned());
+        let expected = Error::Disconnected { router: 2, unreached, first, reached: 2, total: 4, span: 4..7 };
+        assert_eq!(error, expected);
     }
 }

@@ -121,6 +121,16 @@ impl Topology {
         self.labels.get(node.index()).cloned().unwrap_or_else(|| node.0.to_string())
     }
 
+    /// What people call a router: as its node where it has one of its own, else by its number.
+    pub fn router_label(&self, router: RouterId) -> String {
+        let node = self.ports(router).iter().find_map(|peer| match peer {
+            Peer::Node(node) => Some(self.label(*node)),
+            _ => None,
+        });
+        let own = matches!(self.family, Family::Graph(_)) || crate::analysis::is_direct(self);
+        node.filter(|_| own).unwrap_or_else(|| router.to_string())
+    }
+
     /// The node with this label or number.
     pub fn node_called(&self, label: &str) -> Option<NodeId> {
         if let Some(at) = self.labels.iter().position(|known| known == label) {

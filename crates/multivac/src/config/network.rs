@@ -142,7 +142,7 @@ impl Config {
     pub(crate) fn wiring(&self) -> Result<Wiring, Failure> {
         let network = &self.network;
         let nodes = self.node_count();
-        let Loaded { topology, routes } = load(&network.topology, Some(nodes))?;
+        let Loaded { topology, routes, .. } = load(&network.topology, Some(nodes))?;
         let plain = |error: &fabric::Error| Failure::new(Exit::Config, error, error.help());
         if topology.nodes() != nodes as usize {
             let cause = format!(

@@ -1,7 +1,7 @@
 //! Scenario files and shipped examples, read; mistakes shown at their place.
 
 use super::Args;
-use crate::diag::{Problem, did_you_mean};
+use crate::diag::{Problem, did_you_mean, unknown_field};
 use crate::exit::{Exit, Failure};
 use policy::sim::config::{ConfigError, Document, Located, Scenario};
 use std::path::{Path, PathBuf};
@@ -135,12 +135,4 @@ pub(super) fn show(path: &Path, text: &str, error: &ConfigError) -> Failure {
     let help = [near.or(listed), Some(error.help.clone()).filter(|help| !help.is_empty())];
     let help = help.into_iter().flatten().collect::<Vec<_>>().join("; ");
     Problem { span: error.span.clone(), message: error.message.clone(), help }.failure(path, text)
-}
-
-/// What serde's "unknown field `x`, expected one of `a`, `b`" may have meant.
-fn unknown_field(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("unknown ")?;
-    let mut words = rest.split('`').skip(1).step_by(2);
-    let word = words.next()?;
-    did_you_mean(word, words).map(|near| format!("did you mean `{near}`?"))
 }

@@ -1,11 +1,12 @@
 //! Where a network comes from: a specification, an edge list, or a TOML file with links and routes.
 
-use crate::diag::Problem;
+use crate::diag::{Problem, unknown_field};
 use crate::exit::{Exit, Failure};
 use fabric::Error;
 use fabric::topology::{GraphFile, Spec, Topology, parse_edge_list};
 use serde_spanned::Spanned;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// A network as the user gave it.
 pub(crate) struct Loaded {
@@ -13,6 +14,35 @@ pub(crate) struct Loaded {
     pub(crate) topology: Topology,
     /// The routes that its file gives, as (at, to, via) by number of router and node.
     pub(crate) routes: Vec<(u32, u32, u32)>,
+    /// The file.
+    path: PathBuf,
+    text: String,
+    /// Where in it each route stands.
+    places: Vec<Range<usize>>,
+}
+
+impl Loaded {
+    fn without_routes(topology: Topology) -> Loaded {
+        Loaded { topology, routes: Vec::new(), path: PathBuf::new(), text: String::new(), places: Vec::new() }
+    }
+
+    /// An error in the routes of the network's file, shown at the route that has it.
+    pub(crate) fn route_failure(&self, error: &Error) -> Option<Failure> {
+        let find = |matches: &dyn Fn(&(u32, u32, u32)) -> bool| self.routes.iter().position(matches);
+        let at = match error {
+            Error::NoRoute { at, to, .. } => find(&|route| (route.0, route.1) == (*at, *to)),
+            Error::Deadlock { links, .. } => {
+                links.iter().zip(links.iter().cycle().skip(1)).find_map(|(a, b)| {
+                    // A packet that came by one channel of the cycle goes on by the next.
+                    let comes = |to: u32| self.routes.contains(&(a.0, to, a.1));
+                    find(&|route| (route.0, route.2) == *b && comes(route.1))
+                })
+            }
+            _ => None,
+        }?;
+        let (span, message, help) = (self.places[at].clone(), error.to_string(), error.help());
+        Some(Problem { span, message, help }.failure(&self.path, &self.text))
+    }
 }
 
 /// A graph in TOML.
@@ -56,7 +86,7 @@ pub(crate) fn load(spec: &str, nodes: Option<u32>) -> Result<Loaded, Failure> {
     let topology = Spec::parse_for(spec, nodes)
         .and_then(|spec| spec.build())
         .map_err(|error| failure(&error, Path::new("topology"), spec))?;
-    Ok(Loaded { topology, routes: Vec::new() })
+    Ok(Loaded::without_routes(topology))
 }
 
 /// A fabric error shown against the text in which it stands.
@@ -74,13 +104,16 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     if path.extension().is_none_or(|extension| extension != "toml") {
         let topology = parse_edge_list(text).and_then(|graph| graph.build(&stem)).map_err(at)?;
-        return Ok(Loaded { topology, routes: Vec::new() });
+        return Ok(Loaded::without_routes(topology));
     }
     let file: File = toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        let help =
-            "a graph file has `links = [[\"a\", \"b\"], ...]`, and may have `switches`, `name`, `[[route]]`";
-        Problem { span, message: error.message().to_owned(), help: help.to_owned() }.failure(path, text)
+        let help = || {
+            let keys = "a graph file has `links = [[\"a\", \"b\"], ...]`, and may have `switches`, `name`, `[[route]]`";
+            keys.to_owned()
+        };
+        let help = unknown_field(error.message()).unwrap_or_else(help);
+        Problem { span, message: error.message().to_owned(), help }.failure(path, text)
     })?;
     let topology = match &file.topology {
         Some(spec) => {
@@ -101,7 +134,8 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
         }
     };
     let routes = routes(&file, &topology, path, text)?;
-    Ok(Loaded { topology, routes })
+    let places = file.route.iter().map(|route| route.at.span().start..route.via.span().end).collect();
+    Ok(Loaded { topology, routes, path: path.to_owned(), text: text.to_owned(), places })
 }
 
 fn routes(

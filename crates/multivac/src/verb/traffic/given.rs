@@ -1,6 +1,6 @@
 //! What the user gave: flags, and the same words as keys of a TOML file. A flag goes before its key.
 
-use crate::diag::Problem;
+use crate::diag::{Problem, unknown_field};
 use crate::exit::{Exit, Failure};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -113,11 +113,11 @@ impl Given {
             Failure::new(Exit::Config, message, "name a TOML file with the flags as keys, as `rate = 0.1`")
         })?;
         let broken = |error: &toml::de::Error| {
-            let help = "keys are the flags of `multivac traffic --help`, with `_` for `-`";
+            let help = || "keys are the flags of `multivac traffic --help`, with `_` for `-`".to_owned();
             let problem = Problem {
                 span: error.span().unwrap_or(0..0),
                 message: error.message().to_owned(),
-                help: help.to_owned(),
+                help: unknown_field(error.message()).unwrap_or_else(help),
             };
             problem.failure(path, &text)
         };

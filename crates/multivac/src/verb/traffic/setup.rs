@@ -14,6 +14,8 @@ use std::path::Path;
 /// All that a run needs.
 pub(super) struct Setup {
     pub(super) topology: Topology,
+    /// The network as it was given, for errors in its routes.
+    network: Loaded,
     pub(super) pattern: Pattern,
     pub(super) config: Config,
     table: Option<Table>,
@@ -27,15 +29,15 @@ impl Setup {
     /// Errors: any that is off, shown with its place.
     pub(super) fn new(given: &Given, source: Source) -> Result<Setup, Failure> {
         let network = given.topology.as_deref().unwrap_or("mesh:8x8");
-        let Loaded { topology, routes } =
-            load(network, given.nodes).map_err(|error| match source.place("topology") {
-                // A specification is inside the file; a file of its own has shown its own place.
-                Some((start, path, text)) => match Spec::parse_for(network, given.nodes) {
-                    Err(error) => failure(&error.shifted(start + 1), path, text),
-                    Ok(_) => error,
-                },
-                None => error,
-            })?;
+        let network = load(network, given.nodes).map_err(|error| match source.place("topology") {
+            // A specification is inside the file; a file of its own has shown its own place.
+            Some((start, path, text)) => match Spec::parse_for(network, given.nodes) {
+                Err(error) => failure(&error.shifted(start + 1), path, text),
+                Ok(_) => error,
+            },
+            None => error,
+        })?;
+        let topology = network.topology.clone();
         let word = |key: &str, value: &Option<String>, default: &str| {
             let text = value.clone().unwrap_or_else(|| default.to_owned());
             let at =
@@ -68,10 +70,11 @@ impl Setup {
             &given.process,
             "bernoulli",
         ))?;
-        let table = if routes.is_empty() {
+        let table = if network.routes.is_empty() {
             None
         } else {
-            Some(Table::given(&topology, &routes).map_err(|error| plain(&error, &source))?)
+            let table = Table::given(&topology, &network.routes);
+            Some(table.map_err(|error| plain(&error, &network, &source))?)
         };
         let default = Config::default();
         let classes = given.classes.unwrap_or(default.classes);
@@ -98,7 +101,7 @@ impl Setup {
             high_share: given.high_share.unwrap_or(if classes > 1 { 0.1 } else { 0.0 }),
             faults: faults(given, &topology)?,
         };
-        let setup = Setup { topology, pattern, config, table, load, source };
+        let setup = Setup { topology, network, pattern, config, table, load, source };
         let share = |name: &'static str, value: Option<f64>, reason: &str, way_out: &str| match value {
             Some(value) if !(0.0..=1.0).contains(&value) => Err(setup.failure(&Error::Parameter {
                 name,
@@ -135,7 +138,7 @@ impl Setup {
 
     /// An error in what was given, at its place in the file or named after its flag.
     pub(super) fn failure(&self, error: &Error) -> Failure {
-        plain(error, &self.source)
+        plain(error, &self.network, &self.source)
     }
 }
 
@@ -151,7 +154,10 @@ fn delays(given: &Given, default: Delays) -> Delays {
     }
 }
 
-fn plain(error: &Error, source: &Source) -> Failure {
+fn plain(error: &Error, network: &Loaded, source: &Source) -> Failure {
+    if let Some(failure) = network.route_failure(error) {
+        return failure;
+    }
     match error {
         Error::Parameter { name, value, reason, .. } => {
             source.failure(name, &format!("--{name} {value}: {reason}"), &error.help())
