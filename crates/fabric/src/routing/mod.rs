@@ -4,11 +4,15 @@
 //! check explores the very function that routers use. A class of channels is a set of virtual channels; cycles
 //! are broken by letting packets move between classes in one direction only.
 
+mod algorithm;
 mod dragonfly;
 mod grid;
+mod kind;
 mod table;
 mod tree;
 
+pub use algorithm::Algorithm;
+use kind::Kind;
 pub use table::Table;
 pub(crate) use table::no_route;
 
@@ -16,68 +20,6 @@ use crate::error::Error;
 use crate::ids::{NodeId, Port, RouterId, small};
 use crate::rng::{mix, pick};
 use crate::topology::{Family, Topology};
-
-/// How packets find their way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Algorithm {
-    /// The usual one of the topology: dimension order, up/down, minimal on a dragonfly.
-    #[default]
-    Auto,
-    /// One dimension after the other; rings have a dateline. On a hypercube this is e-cube.
-    DimensionOrder,
-    /// Towards the root of a spanning tree, then away from it.
-    UpDown,
-    /// Any shortest path, with an escape channel in dimension order.
-    MinimalAdaptive,
-    /// By way of a random router (of a random group in a dragonfly).
-    Valiant,
-    /// Minimal or by a random group, whichever has the shorter queue; dragonflies only.
-    Ugal,
-    /// As a table says.
-    Table,
-}
-
-impl Algorithm {
-    /// The words for routing algorithms.
-    pub const NAMES: &'static [&'static str] =
-        &["auto", "dimension-order", "e-cube", "up-down", "minimal-adaptive", "valiant", "ugal", "table"];
-
-    /// The algorithm that `word` names.
-    ///
-    /// Errors: [`Error::Unknown`].
-    pub fn parse(word: &str) -> Result<Algorithm, Error> {
-        Ok(match word {
-            "auto" => Algorithm::Auto,
-            "dimension-order" | "e-cube" => Algorithm::DimensionOrder,
-            "up-down" => Algorithm::UpDown,
-            "minimal-adaptive" => Algorithm::MinimalAdaptive,
-            "valiant" => Algorithm::Valiant,
-            "ugal" => Algorithm::Ugal,
-            "table" => Algorithm::Table,
-            _ => {
-                return Err(Error::Unknown {
-                    kind: "routing algorithm",
-                    word: word.to_owned(),
-                    span: 0..word.len(),
-                    known: Algorithm::NAMES,
-                });
-            }
-        })
-    }
-
-    /// The word for the algorithm.
-    pub fn name(self) -> &'static str {
-        match self {
-            Algorithm::Auto => "auto",
-            Algorithm::DimensionOrder => "dimension-order",
-            Algorithm::UpDown => "up-down",
-            Algorithm::MinimalAdaptive => "minimal-adaptive",
-            Algorithm::Valiant => "valiant",
-            Algorithm::Ugal => "ugal",
-            Algorithm::Table => "table",
-        }
-    }
-}
 
 /// Marks a packet that goes straight to its destination.
 pub const NO_DETOUR: u32 = u32::MAX;
@@ -127,17 +69,6 @@ pub struct Routes {
     classes: u8,
     attach: Vec<(u32, u8)>,
     algorithm: Algorithm,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Grid(grid::Grid),
-    Tree(tree::Tree),
-    FatTree(tree::FatTree),
-    Star,
-    Crossbar,
-    Dragonfly(dragonfly::Dragonfly),
-    Table(Table),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,65 +245,6 @@ impl Routes {
     /// Whether every route goes up a tree and then down.
     pub(crate) fn is_tree(&self) -> bool {
         matches!(self.kind, Kind::Tree(_) | Kind::FatTree(_) | Kind::Star)
-    }
-}
-
-impl Kind {
-    /// The usual routing of a family.
-    fn natural(topology: &Topology) -> Result<Kind, Error> {
-        Ok(match topology.family() {
-            Family::Ring { .. } | Family::Torus(_) => {
-                Kind::Grid(grid::Grid::new(&topology.family().dims(), true))
-            }
-            Family::Mesh(_) | Family::Hypercube(_) => {
-                Kind::Grid(grid::Grid::new(&topology.family().dims(), false))
-            }
-            Family::Star(_) => Kind::Star,
-            Family::Crossbar(_) => Kind::Crossbar,
-            Family::Tree { arity, levels } => Kind::Tree(tree::Tree::new(*arity, *levels)),
-            Family::FatTree { arity, levels } => Kind::FatTree(tree::FatTree::new(*arity, *levels)),
-            Family::Dragonfly { p: _, a, h } => Kind::Dragonfly(dragonfly::Dragonfly::new(*a, *h)),
-            Family::Graph(_) => Kind::up_down(topology)?,
-        }
-        .for_hypercube(topology.family()))
-    }
-
-    /// In a hypercube a router has one port a dimension, not two.
-    fn for_hypercube(self, family: &Family) -> Kind {
-        match (self, family) {
-            (Kind::Grid(grid), Family::Hypercube(_)) => Kind::Grid(grid.with_single_ports()),
-            (kind, _) => kind,
-        }
-    }
-
-    fn up_down(topology: &Topology) -> Result<Kind, Error> {
-        Ok(match topology.family() {
-            Family::Tree { .. } | Family::FatTree { .. } | Family::Star(_) => Kind::natural(topology)?,
-            _ => Kind::Table(Table::up_down(topology, |_| true)?),
-        })
-    }
-
-    fn classes(&self, detour: Detour, adaptive: bool) -> u8 {
-        match self {
-            Kind::Grid(grid) => {
-                let of_a_way = grid.ring_classes();
-                if adaptive {
-                    1 + of_a_way
-                } else if detour == Detour::Always {
-                    2 * of_a_way
-                } else {
-                    of_a_way
-                }
-            }
-            Kind::Dragonfly(_) => {
-                if detour == Detour::Never {
-                    2
-                } else {
-                    3
-                }
-            }
-            _ => 1,
-        }
     }
 }
 
