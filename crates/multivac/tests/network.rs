@@ -73,7 +73,7 @@ fn a_cyclic_routing_table_is_shown_with_its_cycle_and_a_route_of_it() {
     let words = ["traffic", "--topology", word(&path), "--rate", "0.1"];
     refused(
         &words,
-        &["cyclic.toml:", "[[route]]", "can deadlock: 4 channels wait in a cycle", "a -> b", "d -> a"],
+        &["cyclic.toml:", "at = \"b\"", "can deadlock: 4 channels wait in a cycle", "a -> b", "d -> a"],
     );
     // Two routes that send a packet back and forth, and one by way of no neighbour.
     let text = one_way("").replacen("via = \"b\"", "via = \"d\"", 2);

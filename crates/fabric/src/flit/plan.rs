@@ -32,9 +32,13 @@ impl VcPlan {
                 name: "vcs",
                 value: vcs.to_string(),
                 reason: format!(
-                    "{} on this network needs {classes} virtual channels for each of {priorities} priority class(es) \
-                     to be free of deadlock",
-                    routes.algorithm().name()
+                    "{} on this network needs {classes} virtual channels{} to be free of deadlock",
+                    routes.algorithm().name(),
+                    if priorities > 1 {
+                        format!(" for each of {priorities} priority classes")
+                    } else {
+                        String::new()
+                    }
                 ),
                 way_out: format!("use --vcs {} or more", classes * priorities),
             });

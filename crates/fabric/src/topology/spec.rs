@@ -163,7 +163,7 @@ impl Reader<'_> {
         let found = numbers.len();
         let values: Vec<u32> = numbers.into_iter().map(|(number, _)| number).collect();
         values.try_into().map_err(|_| Error::Malformed {
-            reason: format!("`{}` has {found} sizes where {N} are needed", self.text),
+            reason: format!("`{}` has {found} of its {N} sizes", self.text),
             span: at..self.text.len(),
             way_out: format!("write it as `{example}`"),
         })

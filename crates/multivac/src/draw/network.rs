@@ -202,7 +202,7 @@ fn dragonfly(p: u32, a: u32, h: u32) -> String {
         format!("[{}]", routers.join("-"))
     };
     let width = label(groups - 1).len() + 3;
-    let per_row = groups.div_ceil(2).max(1);
+    let per_row = (groups - 1).div_ceil(2).max(1);
     let middle = per_row * width / 2;
     let place = |g: usize| {
         let (row, column) = if g <= per_row { (0, g - 1) } else { (8, g - per_row - 1) };

@@ -136,8 +136,10 @@ fn oblique(dims: &[u32], coordinates: &[u32]) -> (f64, f64) {
             0 => x += at,
             1 => y += at,
             2 => {
-                x += at * 0.38;
-                y -= at * 0.30;
+                // All layers together are less than one step, so that none lies on the next.
+                let layers = f64::from(k.saturating_sub(1).max(1));
+                x += at * (0.75 / layers).min(0.38);
+                y -= at * (0.75 / layers).min(0.30);
             }
             _ => x += at * scale * (f64::from(dims[0]) + 1.5),
         }

@@ -74,7 +74,7 @@ impl Args {
                 .collect();
             println!("{}", pretty(&json!({ "networks": reports })));
         } else {
-            print!("{}", table::course(&networks, |topology| self.failures(topology)));
+            print!("{}", table::course(&networks, |topology| self.failures(topology), fit::columns()));
         }
         Ok(Exit::Ok)
     }

@@ -54,6 +54,7 @@ pub(super) fn figures(figures: &Figures, failures: &[AfterFailures]) -> String {
         };
         let parted = match failure.parted {
             0 => String::new(),
+            parted if parted == failure.tried => "; each of them parts it".to_owned(),
             parted => format!("; {parted} part it, else at most {}", failure.diameter_whole),
         };
         line(&name, format!("{} ({how}{parted})", after(failure)));
@@ -65,42 +66,81 @@ fn plural(count: u32) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// One table of all networks, then their drawings.
-pub(super) fn course(networks: &[Topology], failures: impl Fn(&Topology) -> Vec<AfterFailures>) -> String {
-    let mut text = format!(
-        "{:<17}{:>6}{:>7}{:>8}{:>10}{:>9}{:>11}{:>11}  {}\n",
-        "network",
-        "nodes",
-        "links",
-        "degree",
-        "diameter",
-        "average",
-        "edge conn.",
-        "bisection",
-        "diameter after 1, 2, 3 failures"
-    );
-    for topology in networks {
-        let figures = analysis::figures(topology);
-        let failed: Vec<String> = failures(topology).iter().map(after).collect();
-        let _ = writeln!(
-            text,
-            "{:<17}{:>6}{:>7}{:>8}{:>10}{:>9.3}{:>11}{:>11}  {}",
-            topology.name(),
-            figures.nodes,
-            figures.links,
-            figures.degree,
-            figures.distances.diameter,
-            figures.distances.mean_with_self(),
-            figures.edge_connectivity.to_string(),
-            figures.bisection.to_string(),
-            failed.join(", ")
-        );
+/// A column of the table of networks: its head, its width, and what stands in it.
+type Column = (&'static str, usize, fn(&Figures) -> String);
+
+const COLUMNS: &[Column] = &[
+    ("nodes", 6, |figures| figures.nodes.to_string()),
+    ("links", 7, |figures| figures.links.to_string()),
+    ("degree", 8, |figures| figures.degree.to_string()),
+    ("diameter", 10, |figures| figures.distances.diameter.to_string()),
+    ("average", 9, |figures| format!("{:.3}", figures.distances.mean_with_self())),
+    ("edge conn.", 11, |figures| figures.edge_connectivity.to_string()),
+    ("bisection", 11, |figures| figures.bisection.to_string()),
+];
+
+/// Columns of a terminal below which the table is cut in two.
+const WIDE: usize = 112;
+
+/// One table of all networks (two, one below the other, in a narrow terminal), then their drawings.
+pub(super) fn course(
+    networks: &[Topology],
+    failures: impl Fn(&Topology) -> Vec<AfterFailures>,
+    columns: Option<usize>,
+) -> String {
+    let rows: Vec<(String, Figures, String)> = networks
+        .iter()
+        .map(|topology| {
+            let failed: Vec<String> = failures(topology).iter().map(after).collect();
+            (topology.name().to_owned(), analysis::figures(topology), failed.join(", "))
+        })
+        .collect();
+    let parts: &[&[Column]] = if columns.is_some_and(|columns| columns < WIDE) {
+        &[&COLUMNS[..5], &COLUMNS[5..]]
+    } else {
+        &[COLUMNS]
+    };
+    let mut text = String::new();
+    for (number, part) in parts.iter().enumerate() {
+        let last = number + 1 == parts.len();
+        let _ = write!(text, "{:<17}", "network");
+        for (head, width, _) in *part {
+            let _ = write!(text, "{head:>width$}");
+        }
+        let _ = writeln!(text, "{}", if last { "  diameter after 1, 2, 3 failures" } else { "" });
+        for (name, figures, failed) in &rows {
+            let _ = write!(text, "{name:<17}");
+            for (_, width, value) in *part {
+                let _ = write!(text, "{:>width$}", value(figures));
+            }
+            let _ = if last { writeln!(text, "  {failed}") } else { writeln!(text) };
+        }
+        if !last {
+            text.push('\n');
+        }
     }
-    let columns = fit::columns();
-    let mut text = fit::wrap(&text, columns, 17);
     for topology in networks.iter().filter(|_| !crate::diag::tone().quiet) {
         let drawing = fit::drawing(&draw::network::draw(topology), columns);
         let _ = write!(text, "\n{}\n{drawing}", topology.name());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_gets_two_tables_and_no_line_too_long() {
+        let networks: Vec<Topology> =
+            COURSE.iter().map(|spec| Topology::from_spec(spec).expect("a known network")).collect();
+        let wide = course(&networks, |_| Vec::new(), None);
+        assert_eq!(wide.matches("network  ").count(), 1, "{wide}");
+        for columns in [112, 80, 60] {
+            let text = course(&networks, |_| Vec::new(), Some(columns));
+            assert_eq!(text.matches("network  ").count(), if columns < WIDE { 2 } else { 1 });
+            let longest = text.lines().skip(2 * COURSE.len() + 4).map(|line| line.chars().count()).max();
+            assert!(longest <= Some(columns), "{columns}: {text}");
+        }
+    }
 }

@@ -114,9 +114,10 @@ impl Given {
         })?;
         let broken = |error: &toml::de::Error| {
             let help = || "keys are the flags of `multivac traffic --help`, with `_` for `-`".to_owned();
+            let message = error.message().split(", expected one of").next().unwrap_or_default();
             let problem = Problem {
                 span: error.span().unwrap_or(0..0),
-                message: error.message().to_owned(),
+                message: message.to_owned(),
                 help: unknown_field(error.message()).unwrap_or_else(help),
             };
             problem.failure(path, &text)
