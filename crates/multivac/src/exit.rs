@@ -78,3 +78,16 @@ impl fmt::Display for Failure {
         f.write_str(&self.text)
     }
 }
+
+/// Ends the process quietly when what it prints has no reader any more, as in `multivac topology | head`: printing would
+/// panic.
+pub(crate) fn end_when_nobody_reads() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let message = info.payload_as_str().unwrap_or_default();
+        if message.starts_with("failed printing to std") && message.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        otherwise(info);
+    }));
+}

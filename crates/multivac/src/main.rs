@@ -28,6 +28,7 @@ struct Cli {
 }
 
 fn main() -> std::process::ExitCode {
+    exit::end_when_nobody_reads();
     let cli = Cli::parse();
     diag::set_color(cli.color);
     diag::set_tone(diag::Tone { quiet: cli.quiet, verbose: cli.verbose });

@@ -98,3 +98,17 @@ fn networks_that_cannot_be_say_which_can() {
     );
     refused(&["traffic", "--rate", "0.1", "--pattern", "tornadoo"], &["did you mean `tornado`?"]);
 }
+
+#[test]
+fn who_stops_reading_ends_it_quietly() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_multivac"))
+        .args(["topology", "mesh:16x16", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the binary ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}

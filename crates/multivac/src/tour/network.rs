@@ -149,7 +149,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         name: "circuit-switching",
         title: ("Circuit switching", "Commutazione di circuito"),
         means: "The set-up goes there and back before a bit of data moves; then nothing delays it.",
-        file: "crates/fabric/src/circuit.rs",
+        file: "crates/fabric/src/circuit/mod.rs",
         next: "multivac traffic --switching circuit --packet-flits 256 --rate 0.2",
         run: switching::circuit,
     },
