@@ -84,7 +84,7 @@ impl fmt::Display for Failure {
 pub(crate) fn end_when_nobody_reads() {
     let otherwise = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let message = info.payload_as_str().unwrap_or_default();
+        let message = info.payload().downcast_ref::<String>().map_or("", String::as_str);
         if message.starts_with("failed printing to std") && message.contains("Broken pipe") {
             std::process::exit(0);
         }

@@ -163,7 +163,11 @@ impl Reader<'_> {
         let found = numbers.len();
         let values: Vec<u32> = numbers.into_iter().map(|(number, _)| number).collect();
         values.try_into().map_err(|_| Error::Malformed {
-            reason: format!("`{}` has {found} of its {N} sizes", self.text),
+            reason: format!(
+                "`{}` has {found} size{} where {N} are needed",
+                self.text,
+                if found == 1 { "" } else { "s" }
+            ),
             span: at..self.text.len(),
             way_out: format!("write it as `{example}`"),
         })

@@ -9,8 +9,8 @@ pub(crate) struct Sent {
     pub(crate) at: u64,
     pub(crate) from: usize,
     pub(crate) to: usize,
-    /// Random bits: bit `d` decides the way round in dimension `d` where both are equally long.
-    pub(crate) ties: u64,
+    /// Random bits: bit `d` is 1 if it goes up in dimension `d` where both ways round are equally long.
+    pub(crate) ties: u32,
 }
 
 /// The shape and the router's parameters.
@@ -61,7 +61,7 @@ impl Shape {
         // A ring is entered where the packet started, and which way is decided there.
         let start = self.position(packet.from, dim);
         let distance = (there + side - start) % side;
-        let up = 2 * distance < side || (2 * distance == side && packet.ties >> dim & 1 == 0);
+        let up = 2 * distance < side || (2 * distance == side && packet.ties >> dim & 1 == 1);
         let crosses = up != (there > start);
         let (first, end) = if crosses { (vcs / 2, vcs) } else { (0, vcs / 2) };
         (2 * dim + usize::from(!up), first, end)

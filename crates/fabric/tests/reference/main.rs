@@ -1,14 +1,14 @@
 //! The simulator by the flit against a plain, slow one of the same router, written from the sources of BookSim 2.
 //!
 //! `router.rs` and `grid.rs` are that reference: they share no code with the crate but random numbers and traffic
-//! patterns. Where routes leave nothing to chance both must deliver every packet in the same cycle; in a torus of
-//! even sides ties are random, and means are compared. `cargo test --release -p multivac-fabric --test reference --
-//! --ignored --nocapture` prints the curves of `docs/networks.md`.
+//! patterns. Both must deliver every packet in the same cycle; where two ways round a ring are equally long, both take
+//! the one that the crate's dice say. `cargo test --release -p multivac-fabric --test reference -- --ignored --nocapture`
+//! prints the curves of `docs/networks.md`.
 
 mod grid;
 mod router;
 
-use fabric::rng::Rng;
+use fabric::rng::{Rng, mix, pick};
 use fabric::topology::Topology;
 use fabric::traffic::Pattern;
 use fabric::{Config, Cycle, NodeId, Packet, simulate};
@@ -34,11 +34,16 @@ fn traffic(shape: &Shape, pattern: &str, rate: f64, cycles: u64) -> Vec<Sent> {
             if rng.chance(share) {
                 let node = NodeId(u32::try_from(from).expect("few"));
                 let to = destinations.draw(node, &mut rng).index();
-                packets.push(Sent { at, from, to, ties: rng.next_u64() });
+                packets.push(Sent { at, from, to, ties: ties(packets.len() as u64 + 1) });
             }
         }
     }
     packets
+}
+
+/// The bits by which the crate decides the ties of its `number`-th packet, with the seed 1.
+fn ties(number: u64) -> u32 {
+    pick(mix(mix(1 ^ number.wrapping_mul(0x9e37_79b9))), u32::MAX)
 }
 
 /// When the crate's simulator delivers each packet.
@@ -63,6 +68,16 @@ fn fast(shape: &Shape, packets: &[Sent], until: u64) -> Vec<Option<u64>> {
     arrived
 }
 
+/// Runs both on the same packets, which must arrive in the same cycles; the arrivals come back.
+fn alike(shape: &Shape, pattern: &str, packets: &[Sent], until: u64) -> Vec<Option<u64>> {
+    let (found, expected) = (fast(shape, packets, until), grid::run(shape, packets, until));
+    if let Some(at) = found.iter().zip(&expected).position(|(found, expected)| found != expected) {
+        let (sent, found, expected) = (packets[at], found[at], expected[at]);
+        panic!("{shape:?} {pattern}: {sent:?} arrived at {found:?}, not {expected:?}");
+    }
+    found
+}
+
 #[test]
 fn every_packet_arrives_in_the_same_cycle() {
     let shapes = [
@@ -70,102 +85,76 @@ fn every_packet_arrives_in_the_same_cycle() {
         Shape { vcs: 2, ..MESH },
         Shape { flits: 1, ..MESH },
         Shape { vcs: 3, depth: 3, flits: 5, ..MESH },
-        Shape { side: 7, ..TORUS },
-        Shape { side: 5, vcs: 2, flits: 1, ..TORUS },
+        TORUS,
+        Shape { vcs: 2, flits: 1, ..TORUS },
+        Shape { side: 5, vcs: 2, ..TORUS },
         Shape { side: 3, dims: 3, depth: 2, ..TORUS },
     ];
     for shape in shapes {
-        for pattern in ["uniform", "transpose", "tornado", "hotspot"] {
+        for pattern in ["uniform", "transpose", "tornado"] {
             if pattern == "transpose" && shape.dims != 2 {
                 continue;
             }
             // Far below, near and beyond saturation.
             for rate in [0.1, 0.35, 0.9] {
                 let packets = traffic(&shape, pattern, rate, 200);
-                let (found, expected) = (fast(&shape, &packets, 350), grid::run(&shape, &packets, 350));
-                let differ = found.iter().zip(&expected).position(|(found, expected)| found != expected);
-                if let Some(at) = differ {
-                    let (sent, found, expected) = (packets[at], found[at], expected[at]);
-                    panic!("{shape:?} {pattern} {rate}: {sent:?} arrived at {found:?}, not {expected:?}");
-                }
-                assert!(found.iter().flatten().count() > packets.len() / 20, "{shape:?} {pattern} {rate}");
+                let arrived = alike(&shape, pattern, &packets, 350).iter().flatten().count();
+                assert!(arrived > packets.len() / 20, "{shape:?} {pattern} {rate}: {arrived}");
             }
         }
     }
 }
 
-/// Mean latency of the packets made after the warm-up, and the flits accepted for each node and cycle in that time.
-fn figures(shape: &Shape, packets: &[Sent], arrived: &[Option<u64>], warm: u64, end: u64) -> (f64, f64) {
-    let measured = || packets.iter().zip(arrived).filter(|(sent, _)| (warm..end).contains(&sent.at));
-    #[allow(clippy::cast_precision_loss, reason = "means for people")]
-    let ratio = |sum: u64, count: u64| sum as f64 / count.max(1) as f64;
-    let latency: u64 = measured().map(|(sent, at)| at.unwrap_or(u64::MAX / 1_000_000) - sent.at).sum();
-    let flits = arrived.iter().flatten().filter(|at| (warm..end).contains(at)).count() * shape.flits;
-    (ratio(latency, measured().count() as u64), ratio(flits as u64, (end - warm) * shape.nodes() as u64))
+/// Mean latency of the packets made after the warm-up, a third of the time.
+fn latency(packets: &[Sent], arrived: &[Option<u64>], cycles: u64) -> f64 {
+    let measured = || packets.iter().zip(arrived).filter(|(sent, _)| sent.at >= cycles / 3);
+    let sum: u64 = measured().map(|(sent, at)| at.unwrap_or(10 * cycles) - sent.at).sum();
+    #[allow(clippy::cast_precision_loss, reason = "a mean for people")]
+    let mean = sum as f64 / measured().count().max(1) as f64;
+    mean
 }
 
-/// A simulator: when it delivers each packet.
-type Simulator = fn(&Shape, &[Sent], u64) -> Vec<Option<u64>>;
-
-/// Mean latency and accepted flits of a simulator over the later two thirds of `cycles`.
-fn of(simulator: Simulator, shape: &Shape, pattern: &str, rate: f64, cycles: u64) -> (f64, f64) {
-    let packets = traffic(shape, pattern, rate, cycles);
-    figures(shape, &packets, &simulator(shape, &packets, 2 * cycles), cycles / 3, cycles)
+/// Mean latency at a rate, by the crate's simulator.
+fn latency_at(shape: &Shape, pattern: &str, rate: f64) -> f64 {
+    let packets = traffic(shape, pattern, rate, 12_000);
+    latency(&packets, &fast(shape, &packets, 24_000), 12_000)
 }
 
-#[test]
-fn an_even_torus_has_the_same_means() {
-    for (rate, flits) in [(0.3, 1), (0.3, 8)] {
-        let both = [fast, grid::run].map(|one| of(one, &Shape { flits, ..TORUS }, "uniform", rate, 1500).0);
-        assert!((both[0] / both[1] - 1.0).abs() < 0.02, "{flits}: {both:?}");
-    }
-    let both = [fast, grid::run].map(|one| of(one, &TORUS, "uniform", 1.0, 1500).1);
-    assert!((both[0] / both[1] - 1.0).abs() < 0.05, "{both:?}");
-}
-
-/// The rate between two at which the mean latency is three times that of a network almost without load.
-fn saturation(simulator: Simulator, shape: &Shape, pattern: &str, mut between: (f64, f64)) -> f64 {
-    let limit = 3.0 * of(simulator, shape, pattern, 0.005, 3000).0;
+/// The rate at which the mean latency is three times that of a network almost without load.
+fn saturation(shape: &Shape, pattern: &str) -> f64 {
+    let limit = 3.0 * latency_at(shape, pattern, 0.005);
+    let mut between = (0.02, 1.0);
     while between.1 > 1.005 * between.0 {
         let middle = 0.5 * (between.0 + between.1);
-        if of(simulator, shape, pattern, middle, CYCLES).0 < limit {
-            between.0 = middle
-        } else {
-            between.1 = middle
-        }
+        if latency_at(shape, pattern, middle) < limit { between.0 = middle } else { between.1 = middle }
     }
     0.5 * (between.0 + between.1)
 }
 
-/// Cycles of a measurement, a third of them the warm-up.
-const CYCLES: u64 = 9000;
-
-/// The curves of both up to 0.9 of saturation, and where each saturates.
+/// The curves up to 0.9 of saturation; there and beyond saturation both simulators packet by packet.
 #[test]
 #[ignore = "takes minutes; prints a table"]
 fn curves() {
     println!(
-        "| network | pattern | VCs | flits | saturation | reference | latency at 0.5 | at 0.9 | worst difference |"
+        "| network | pattern | VCs | flits | saturation | latency at 0.2 | at 0.5 | at 0.9 | packets compared |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for base in [MESH, TORUS] {
         for pattern in ["uniform", "transpose", "tornado"] {
             for (vcs, flits) in [(2, 1), (2, 8), (4, 1), (4, 8)] {
                 let shape = Shape { vcs, flits, ..base };
-                let ours = saturation(fast, &shape, pattern, (0.02, 1.0));
-                let reference = saturation(grid::run, &shape, pattern, (0.95 * ours, 1.05 * ours));
-                let latencies = [0.1, 0.5, 0.7, 0.9].map(|share| {
-                    [fast, grid::run].map(|one| of(one, &shape, pattern, share * ours, CYCLES).0)
+                let full = saturation(&shape, pattern);
+                let [low, half, high] =
+                    [0.2, 0.5, 0.9].map(|share| latency_at(&shape, pattern, share * full));
+                let compared = [0.9, 1.2].map(|share| {
+                    let packets = traffic(&shape, pattern, (share * full).min(1.0), 2000);
+                    alike(&shape, pattern, &packets, 3000).iter().flatten().count()
                 });
-                let apart = latencies.iter().map(|[a, b]| (a / b - 1.0).abs()).fold(0.0, f64::max);
                 println!(
-                    "| {} | {pattern} | {vcs} | {flits} | {ours:.3} | {reference:.3} | {:.1} | {:.1} | {:.2} % |",
+                    "| {} | {pattern} | {vcs} | {flits} | {full:.3} | {low:.1} | {half:.1} | {high:.1} | {} |",
                     name(&shape),
-                    latencies[1][0],
-                    latencies[3][0],
-                    100.0 * apart
+                    compared[0] + compared[1]
                 );
-                assert!(apart < 0.02 && (ours / reference - 1.0).abs() < 0.05, "{shape:?} {pattern}");
             }
         }
     }
