@@ -110,14 +110,14 @@ fn mean_at(policy: &str, load: f64, jobs: u64) -> f64 {
 
 #[test]
 fn nodes_without_balancing_are_mm1_queues_within_2_percent() {
-    // The nearer to saturation, the longer it takes to see the mean: the standard error is below 0.9 % in each line, by the
+    // The nearer to saturation, the longer it takes to see the mean: the standard error is below 1.3 % in each line, by the
     // asymptotic variance of the M/M/1 response, rho (2 + 5 rho - 4 rho^2 + rho^3) / (1 - rho)^4 / jobs.
     for (load, theory, jobs) in [
         (0.5, 2.0, 500_000),
         (0.7, 10.0 / 3.0, 1_000_000),
-        (0.8, 5.0, 3_000_000),
-        (0.9, 10.0, 5_000_000),
-        (0.95, 20.0, 20_000_000),
+        (0.8, 5.0, 1_000_000),
+        (0.9, 10.0, 3_000_000),
+        (0.95, 20.0, 10_000_000),
     ] {
         within(mean_at("none", load, jobs), theory, 0.02, &format!("load {load}"));
     }
@@ -128,7 +128,7 @@ fn sender_and_receiver_match_the_reference_simulation_within_5_percent() {
     let reference =
         [(0.5, 1.11, 1.36), (0.7, 1.44, 1.56), (0.8, 1.90, 1.75), (0.9, 3.35, 2.21), (0.95, 6.39, 3.00)];
     for (load, sender, receiver) in reference {
-        let jobs = if load > 0.85 { 4_000_000 } else { 1_000_000 };
+        let jobs = if load > 0.85 { 2_000_000 } else { 500_000 };
         within(mean_at("sender", load, jobs), sender, 0.05, &format!("sender at {load}"));
         within(mean_at("receiver", load, jobs), receiver, 0.05, &format!("receiver at {load}"));
     }
@@ -136,7 +136,7 @@ fn sender_and_receiver_match_the_reference_simulation_within_5_percent() {
 
 #[test]
 fn sender_and_receiver_cross_between_075_and_080() {
-    let ahead = |load: f64| mean_at("sender", load, 2_000_000) < mean_at("receiver", load, 2_000_000);
+    let ahead = |load: f64| mean_at("sender", load, 1_000_000) < mean_at("receiver", load, 1_000_000);
     assert!(ahead(0.75), "sender-initiated is ahead at 0.75");
     assert!(!ahead(0.80), "receiver-initiated is ahead at 0.80");
 }

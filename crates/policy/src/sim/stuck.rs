@@ -98,7 +98,12 @@ impl fmt::Display for Stop {
         match self {
             Stop::Refused(refusal) => refusal.fmt(f),
             Stop::Deadlock { at, waiting, total } => {
-                write!(f, "deadlock at {at}: all {total} threads that are left wait for each other")?;
+                match total {
+                    1 => write!(f, "deadlock at {at}: the only thread that is left waits for ever")?,
+                    _ => {
+                        write!(f, "deadlock at {at}: all {total} threads that are left wait for each other")?
+                    }
+                }
                 list(f, waiting, *total)
             }
             Stop::Stalled { at, thread, waiting, total } => {

@@ -111,13 +111,15 @@ fn cpus(names: &[String], runs: &[Run]) -> String {
 }
 
 fn waits(names: &[String], runs: &[Run]) -> String {
-    let header = ["policy", "exchanges", "mean exch.", "locks", "lock wait", "barriers", "extra quanta"];
+    let header =
+        ["policy", "exchanges", "mean exch.", "p50 exch.", "locks", "lock wait", "barriers", "extra quanta"];
     let rows = runs.iter().map(|run| {
         let outcome = &run.outcome;
         let mut row = first_cells(run);
         row.extend([
             outcome.exchange.count.to_string(),
             mean(&outcome.exchange),
+            Ns(outcome.exchange.p50_ns).to_string(),
             outcome.lock_requests.to_string(),
             ns(outcome.lock_wait_mean_ns),
             outcome.barriers.to_string(),

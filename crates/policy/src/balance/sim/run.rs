@@ -46,6 +46,8 @@ struct Run<'a> {
     nodes: Vec<Node>,
     /// When the running job of each node ends; `u64::MAX` without one.
     done: Vec<u64>,
+    /// The node whose job ends first and when, unless that must be looked for.
+    first: Option<(u64, NodeId)>,
     lengths: Vec<u32>,
     due: BinaryHeap<Reverse<(u64, u64, Due)>>,
     /// Jobs between nodes, by slot; free slots are reused.
@@ -78,6 +80,7 @@ pub fn run(experiment: &Experiment, policy: &Registered, load: f64, seed: u64) -
         rng: Rng::stream(seed, load.to_bits()),
         now: 0,
         done: vec![u64::MAX; nodes.len()],
+        first: None,
         lengths: vec![0; nodes.len()],
         idle: NodeId::new(nodes.len()).0,
         sums: vec![(0.0, 0); nodes.len()],
@@ -112,7 +115,7 @@ impl Run<'_> {
         // A node that never had a job asks too, if its balancer asks again and again.
         (0..self.nodes.len()).for_each(|node| self.pull(NodeId::new(node)));
         while self.ended < self.experiment.jobs {
-            let (node, done) = self.first_done();
+            let (done, node) = self.first_done();
             let due = self.due.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
             let at = next.min(done).min(due);
             self.pass(at);
@@ -162,10 +165,22 @@ impl Run<'_> {
         self.now = to;
     }
 
-    fn first_done(&self) -> (NodeId, u64) {
-        let done = self.done.iter().copied().min().expect("a node");
-        let index = self.done.iter().position(|&at| at == done).expect("it is one of them");
-        (NodeId::new(index), done)
+    /// The node whose job ends first, and when; of equal ones that of the smallest number.
+    fn first_done(&mut self) -> (u64, NodeId) {
+        let done = &self.done;
+        *self.first.get_or_insert_with(|| {
+            let first = (0..done.len()).min_by_key(|&node| done[node]).expect("a node");
+            (done[first], NodeId::new(first))
+        })
+    }
+
+    /// Sets when the job of a node ends.
+    fn set_done(&mut self, node: NodeId, at: u64) {
+        self.done[node.index()] = at;
+        self.first = match self.first {
+            Some(first) if first.1 != node => Some(first.min((at, node))),
+            _ => None,
+        };
     }
 
     /// Asks the balancer, and pays for its probes from the time of `at`.
@@ -184,15 +199,16 @@ impl Run<'_> {
     /// Takes time of `node` for a transfer or probes, one after the other, ahead of its jobs; until when.
     fn owe(&mut self, node: NodeId, time: u64) -> u64 {
         self.overhead += time;
-        let done = &mut self.done[node.index()];
-        let node = &mut self.nodes[node.index()];
-        node.moving = node.moving.max(self.now) + time;
-        if *done == u64::MAX {
-            node.owed += time
-        } else {
-            *done += time
+        let done = self.done[node.index()];
+        let owes = &mut self.nodes[node.index()];
+        owes.moving = owes.moving.max(self.now) + time;
+        let until = owes.moving;
+        if done == u64::MAX {
+            owes.owed += time;
+        } else if time > 0 {
+            self.set_done(node, done + time);
         }
-        node.moving
+        until
     }
 
     fn place(&mut self, at: NodeId, job: Job) {
@@ -243,13 +259,13 @@ impl Run<'_> {
         let service = node.queue.front().expect("a job to start").service;
         #[expect(clippy::cast_precision_loss, reason = "a random time")]
         let service = if node.speed == 1.0 { service } else { ticks(service as f64 / node.speed / UNIT) };
-        self.done[at.index()] = self.now + owed + service;
+        self.set_done(at, self.now + owed + service);
     }
 
     fn finish(&mut self, at: NodeId) {
         let node = &mut self.nodes[at.index()];
         let job = node.queue.pop_front().expect("the job that ended");
-        self.done[at.index()] = u64::MAX;
+        self.set_done(at, u64::MAX);
         self.lengths[at.index()] -= 1;
         self.book(job);
         if self.lengths[at.index()] > 0 {
