@@ -20,6 +20,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         | Op::SextB
         | Op::SextH
         | Op::ZextH
+        | Op::OrcB
         | Op::Rev8 => unary(e, inst),
         Op::Andn | Op::Orn | Op::Xnor => negated(e, inst),
         Op::Min | Op::Minu | Op::Max | Op::Maxu => extreme(e, inst),
@@ -44,6 +45,15 @@ fn unary(e: &mut Emitter<'_>, inst: &Inst) {
         Op::SextB => dynasm!(e.ops ; .arch x64 ; movsx Rq(d), Rb(a)),
         Op::SextH => dynasm!(e.ops ; .arch x64 ; movsx Rq(d), Rw(a)),
         Op::ZextH => dynasm!(e.ops ; .arch x64 ; movzx Rd(d), Rw(a)),
+        Op::OrcB => dynasm!(e.ops
+            ; .arch x64
+            ; vmovq xmm0, Rq(a)
+            ; vpxor xmm1, xmm1, xmm1
+            ; vpcmpeqb xmm0, xmm0, xmm1
+            ; vpcmpeqd xmm1, xmm1, xmm1
+            ; vpandn xmm0, xmm0, xmm1
+            ; vmovq Rq(d), xmm0
+        ),
         _ => {
             e.copy(inst.rs1, RAX);
             dynasm!(e.ops ; .arch x64 ; bswap rax);

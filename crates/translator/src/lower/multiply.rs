@@ -31,6 +31,16 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
             }
             e.put(inst.rd, crate::abi::RDX);
         }
+        Op::Mulhsu => {
+            // Without signs, less the second factor where the first is negative.
+            e.copy(inst.rs1, RAX);
+            let b = e.get(inst.rs2, RCX);
+            dynasm!(e.ops ; .arch x64 ; mul Rq(b));
+            e.clobber_rax();
+            e.copy(inst.rs1, RAX);
+            dynasm!(e.ops ; .arch x64 ; sar rax, 63 ; and rax, Rq(b) ; sub rdx, rax);
+            e.put(inst.rd, crate::abi::RDX);
+        }
         Op::Divu | Op::Remu | Op::Divuw | Op::Remuw | Op::Div | Op::Rem | Op::Divw | Op::Remw => {
             divide(e, inst)
         }
