@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How it is called.
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask fuzz [--seconds N] [--jobs N] [TARGET]...
-runs each target (all of fuzz/, unless named) for N seconds (60), N at a time (2)";
+usage: cargo xtask fuzz [--seconds N] [--jobs N] [--seed N] [TARGET]...
+runs each target (all of fuzz/, unless named) for N seconds (60), N at a time (2), on the inputs of a seed (1)";
 
 /// The target to build for: flags for it then do not reach build scripts.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -33,12 +33,13 @@ const NAP: Duration = Duration::from_millis(200);
 struct Options {
     seconds: u64,
     jobs: usize,
+    seed: u64,
     targets: Vec<String>,
 }
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Options> {
-        let mut options = Options { seconds: 60, jobs: 2, targets: Vec::new() };
+        let mut options = Options { seconds: 60, jobs: 2, seed: 1, targets: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut number = || -> Result<u64> {
@@ -50,6 +51,7 @@ impl Options {
             match *word {
                 "--seconds" => options.seconds = number()?,
                 "--jobs" => options.jobs = usize::try_from(number()?)?.max(1),
+                "--seed" => options.seed = number()?,
                 flag if flag.starts_with('-') => bail!("no flag `{flag}`\n{USAGE}"),
                 target => options.targets.push(target.to_owned()),
             }
@@ -88,7 +90,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         while running.len() < options.jobs
             && let Some(name) = waiting.pop()
         {
-            running.push(start(&folder, name, options.seconds)?);
+            running.push(start(&folder, name, &options)?);
         }
         std::thread::sleep(NAP);
         let mut still = Vec::new();
@@ -161,7 +163,7 @@ fn target_folder() -> PathBuf {
     own.unwrap_or_else(|| tree::root().join("target")).join("fuzzing")
 }
 
-fn start(folder: &Path, name: String, seconds: u64) -> Result<Run> {
+fn start(folder: &Path, name: String, options: &Options) -> Result<Run> {
     let corpus = folder.join("corpus").join(&name);
     let artifacts = folder.join("artifacts").join(&name);
     for dir in [&corpus, &artifacts] {
@@ -171,7 +173,8 @@ fn start(folder: &Path, name: String, seconds: u64) -> Result<Run> {
     let sink = std::fs::File::create(&log).with_context(|| log.display().to_string())?;
     let child = Command::new(folder.join(HOST).join("release").join(&name))
         .arg(&corpus)
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-seed={}", options.seed))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args(LIMITS)
         .env("MULTIVAC_FUZZ_SEEDS", &corpus)
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn words_are_read() {
         let read = Options::parse(&["--seconds", "5", "elf", "--jobs", "3"]).unwrap();
-        assert_eq!(read, Options { seconds: 5, jobs: 3, targets: vec!["elf".to_owned()] });
+        assert_eq!(read, Options { seconds: 5, jobs: 3, seed: 1, targets: vec!["elf".to_owned()] });
         assert!(Options::parse(&["--seconds", "soon"]).is_err());
         assert!(Options::parse(&["--fast"]).is_err());
     }

@@ -144,6 +144,11 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_no_control_characters() {
+        assert!(Symbols::parse(b"00000000336187\t&\t\0\0\0\t\n").is_err());
+    }
+
+    #[test]
     fn an_exported_file_is_read_back() {
         let symbols = Symbols::parse(
             b"ffffffff80000000 T _start\nffffffff80001000 t idle\nffffffff80c00000 D jiffies\n",

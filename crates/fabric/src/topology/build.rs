@@ -18,13 +18,18 @@ pub struct Builder {
 
 impl Builder {
     /// `routers` routers with `ports` ports each that lead nowhere yet.
-    pub fn new(routers: usize, ports: usize) -> Builder {
-        Builder {
+    ///
+    /// Errors: [`Error::Impossible`] past 255 ports a router.
+    pub fn new(routers: usize, ports: usize) -> Result<Builder, Error> {
+        if ports > PORTS_MAX {
+            return Err(too_many_ports(RouterId(0)));
+        }
+        Ok(Builder {
             ports: vec![vec![Peer::Nothing; ports]; routers],
             links: Vec::new(),
             nodes: Vec::new(),
             labels: Vec::new(),
-        }
+        })
     }
 
     /// Joins given ports of two routers.
@@ -48,11 +53,7 @@ impl Builder {
     fn open(&mut self, router: RouterId) -> Result<Port, Error> {
         let ports = &mut self.ports[router.index()];
         if ports.len() >= PORTS_MAX {
-            return Err(Error::Impossible {
-                reason: format!("router {} would have more than {PORTS_MAX} ports", router.0),
-                span: 0..0,
-                way_out: "spread the nodes over several routers: a tree, a mesh, a dragonfly".to_owned(),
-            });
+            return Err(too_many_ports(router));
         }
         ports.push(Peer::Nothing);
         Ok(port_of(ports.len() - 1))
@@ -94,6 +95,14 @@ impl Builder {
     }
 }
 
+fn too_many_ports(router: RouterId) -> Error {
+    Error::Impossible {
+        reason: format!("router {} would have more than {PORTS_MAX} ports", router.0),
+        span: 0..0,
+        way_out: "spread the nodes over several routers: a tree, a mesh, a dragonfly".to_owned(),
+    }
+}
+
 /// Refuses a topology in parts.
 fn connected(topology: &Topology) -> Result<(), Error> {
     let mut seen = vec![false; topology.routers()];
@@ -120,5 +129,19 @@ fn connected(topology: &Topology) -> Result<(), Error> {
             total: small(topology.routers()),
             span: 0..0,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_router_of_too_many_ports_is_refused_before_it_is_built() {
+        for spec in ["crossbar:1000", "dragonfly:1:300:1", "star:1000"] {
+            let refused = Topology::from_spec(spec).map(|topology| topology.routers());
+            assert!(matches!(refused, Err(Error::Impossible { .. })), "{spec}: {refused:?}");
+        }
+        assert_eq!(Topology::from_spec("crossbar:255").unwrap().nodes(), 255);
     }
 }

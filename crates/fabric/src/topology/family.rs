@@ -143,7 +143,7 @@ impl fmt::Display for Family {
 }
 
 fn star(nodes: u32, family: &Family) -> Result<Topology, Error> {
-    let mut builder = Builder::new(1, 0);
+    let mut builder = Builder::new(1, 0)?;
     (0..nodes).for_each(|_| builder.node(RouterId(0)));
     builder.finish(family.clone())
 }
@@ -151,7 +151,7 @@ fn star(nodes: u32, family: &Family) -> Result<Topology, Error> {
 /// Port `2d` of a router leads up in dimension `d`, port `2d + 1` down.
 fn grid(dims: &[u32], wrap: bool, family: &Family) -> Result<Topology, Error> {
     let total: usize = dims.iter().map(|k| *k as usize).product();
-    let mut builder = Builder::new(total, 2 * dims.len());
+    let mut builder = Builder::new(total, 2 * dims.len())?;
     let mut stride = 1u32;
     for (d, k) in dims.iter().enumerate() {
         let (up, down) = (super::port_of(2 * d), super::port_of(2 * d + 1));
@@ -172,7 +172,7 @@ fn grid(dims: &[u32], wrap: bool, family: &Family) -> Result<Topology, Error> {
 /// A hypercube of dimension `n + 1` is two of dimension `n` with corresponding routers joined.
 fn hypercube(dims: u32, family: &Family) -> Result<Topology, Error> {
     let total = 1usize << dims;
-    let mut builder = Builder::new(total, dims as usize);
+    let mut builder = Builder::new(total, dims as usize)?;
     for (a, b, dimension) in hypercube_links(dims) {
         let port = Port(u8::try_from(dimension).unwrap_or(u8::MAX));
         builder.join_ports((RouterId(a), port), (RouterId(b), port));
@@ -198,7 +198,7 @@ fn hypercube_links(dims: u32) -> Vec<(u32, u32, u32)> {
 fn tree(arity: u32, levels: u32, family: &Family) -> Result<Topology, Error> {
     let widths: Vec<u32> = (0..levels).map(|level| arity.pow(level)).collect();
     let total: u32 = widths.iter().sum();
-    let mut builder = Builder::new(total as usize, 0);
+    let mut builder = Builder::new(total as usize, 0)?;
     let mut start = 0;
     for width in &widths[..widths.len() - 1] {
         let below = start + width;
@@ -219,7 +219,7 @@ fn tree(arity: u32, levels: u32, family: &Family) -> Result<Topology, Error> {
 /// where all digits but digit `l` agree. Ports: `arity` down (none at level 0: its nodes come last), `arity` up.
 fn fat_tree(arity: u32, levels: u32, family: &Family) -> Result<Topology, Error> {
     let width = arity.pow(levels - 1);
-    let mut builder = Builder::new((width * levels) as usize, 0);
+    let mut builder = Builder::new((width * levels) as usize, 0)?;
     for level in 0..levels - 1 {
         let digit = arity.pow(level);
         for w in 0..width {
@@ -234,7 +234,7 @@ fn fat_tree(arity: u32, levels: u32, family: &Family) -> Result<Topology, Error>
 }
 
 fn crossbar(nodes: u32, family: &Family) -> Result<Topology, Error> {
-    let mut builder = Builder::new(nodes as usize, nodes.saturating_sub(1) as usize);
+    let mut builder = Builder::new(nodes as usize, nodes.saturating_sub(1) as usize)?;
     // Router i reaches router j by port j, with its own number left out.
     let port = |from: u32, to: u32| super::port_of((if to < from { to } else { to - 1 }) as usize);
     for a in 0..nodes {
@@ -251,7 +251,7 @@ fn crossbar(nodes: u32, family: &Family) -> Result<Topology, Error> {
 fn dragonfly(p: u32, a: u32, h: u32, family: &Family) -> Result<Topology, Error> {
     let groups = a * h + 1;
     let local = a - 1;
-    let mut builder = Builder::new((groups * a) as usize, (local + h) as usize);
+    let mut builder = Builder::new((groups * a) as usize, (local + h) as usize)?;
     let router = |group: u32, index: u32| RouterId(group * a + index);
     let local_port = |from: u32, to: u32| super::port_of((if to < from { to } else { to - 1 }) as usize);
     for group in 0..groups {

@@ -73,7 +73,7 @@ impl GraphFile {
                 way_out: "list at least one edge between two names, as `a b`".to_owned(),
             });
         }
-        let mut builder = Builder::new(self.names.len(), 0);
+        let mut builder = Builder::new(self.names.len(), 0)?;
         for (a, b) in &self.edges {
             builder.join(RouterId(*a), RouterId(*b))?;
         }
