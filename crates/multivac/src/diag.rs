@@ -21,8 +21,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// Renders the problem against its text as a [`Failure`] with [`Exit::Config`].
     pub(crate) fn failure(&self, path: &Path, text: &str) -> Failure {
-        let end = self.span.end.min(text.len());
-        let span = self.span.start.min(end)..end;
+        let span = whole_characters(text, &self.span);
         let name = path.display().to_string();
         let mut report = vec![Level::ERROR.primary_title(self.message.as_str()).element(
             Snippet::source(text).path(name.as_str()).annotation(AnnotationKind::Primary.span(span)),
@@ -35,6 +34,23 @@ impl Problem {
             );
         }
         Failure { exit: Exit::Config, text: renderer().render(&report).to_string() }
+    }
+}
+
+/// The range in `text` that covers `span` and cuts no character.
+fn whole_characters(text: &str, span: &Range<usize>) -> Range<usize> {
+    let mut end = span.end.min(text.len());
+    let mut start = span.start.min(end);
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    // The renderer shows an empty range as one byte, which may be a part of a character.
+    match text[start..].chars().next() {
+        Some(next) if start == end && !next.is_ascii() => start..start + next.len_utf8(),
+        _ => start..end,
     }
 }
 
@@ -135,6 +151,16 @@ mod tests {
     fn nearest_word_wins_and_far_words_do_not() {
         assert_eq!(did_you_mean("hypercub", ["ring", "hypercube", "star"]), Some("hypercube"));
         assert_eq!(did_you_mean("zzz", ["ring", "hypercube", "star"]), None);
+    }
+
+    #[test]
+    fn a_problem_may_be_in_the_middle_of_a_character_or_before_one() {
+        for (span, text) in
+            [(0..0, "\u{feff}"), (0..1, "\u{feff}"), (2..9, "a\u{e9}\n"), (1..1, "a\u{e9}"), (9..9, "")]
+        {
+            let problem = Problem { span, message: "wrong".into(), help: String::new() };
+            assert!(problem.failure(Path::new("a.toml"), text).text.contains("wrong"));
+        }
     }
 
     #[test]
