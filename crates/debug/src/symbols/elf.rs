@@ -60,10 +60,6 @@ fn symbol(entry: &[u8], strings: &[u8]) -> Option<Symbol> {
     }
     let rest = strings.get(start..)?;
     let name = rest[..rest.len().min(NAME_BYTES_MAX)].split(|byte| *byte == 0).next()?;
-    // Mapping symbols ($x, $d) and local labels name nothing that a person knows.
-    if name.is_empty() || name[0] == b'$' || name.starts_with(b".L") {
-        return None;
-    }
     let name = String::from_utf8_lossy(name).into();
     Some(Symbol { address: fields.u64("", 8).ok()?, name, code: kind == FUNCTION })
 }

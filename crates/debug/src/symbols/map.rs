@@ -19,7 +19,7 @@ fn line(row: &str) -> Option<Symbol> {
     let mut words = row.split_ascii_whitespace();
     let (address, kind, name) = (words.next()?, words.next()?, words.next()?);
     let address = u64::from_str_radix(address, 16).ok().filter(|_| address.len() >= 8)?;
-    (kind.len() == 1 && !name.contains(char::is_control)).then(|| Symbol {
+    (kind.len() == 1).then(|| Symbol {
         address,
         name: name.into(),
         code: matches!(kind, "t" | "T" | "w" | "W"),

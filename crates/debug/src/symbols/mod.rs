@@ -63,6 +63,7 @@ pub struct Symbols {
 
 impl Symbols {
     fn new(mut all: Vec<Symbol>) -> Symbols {
+        all.retain(|symbol| is_telling(&symbol.name));
         all.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         Symbols { all }
     }
@@ -78,7 +79,8 @@ impl Symbols {
         } else {
             KernelTables::find(file).ok_or(SymbolError::Unknown)?.symbols(file)?
         };
-        if all.is_empty() { Err(SymbolError::Stripped) } else { Ok(Symbols::new(all)) }
+        let symbols = Symbols::new(all);
+        if symbols.is_empty() { Err(SymbolError::Stripped) } else { Ok(symbols) }
     }
 
     /// The symbols of a Linux kernel that lies in memory.
@@ -126,6 +128,11 @@ impl Symbols {
     }
 }
 
+/// Whether a name tells a person something: mapping symbols (`$x`, `$d`), local labels and what cannot be printed do not.
+fn is_telling(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('$') && !name.starts_with(".L") && !name.contains(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,8 +151,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_no_control_characters() {
+    fn names_that_tell_nothing_are_left_out() {
         assert!(Symbols::parse(b"00000000336187\t&\t\0\0\0\t\n").is_err());
+        assert!(Symbols::parse(b"0515253545 t $x\n").is_err());
     }
 
     #[test]
