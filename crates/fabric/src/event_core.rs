@@ -1,14 +1,116 @@
 //! What the simulators that jump from event to event share: time, routes, what is up, and what has been counted.
 
 use crate::config::Config;
-use crate::crossing::Watch;
+use crate::crossing::{Crossing, Watch};
 use crate::error::Error;
 use crate::events::Events;
 use crate::fault::{Fate, Hazard, Hazards};
 use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId, small};
-use crate::network::{Counters, Delivery, Packet};
+use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::routing::{self, Routes};
 use crate::topology::Topology;
+
+/// A simulator that jumps from event to event: what it adds to its core makes it a [`Network`].
+pub(crate) trait EventDriven: std::fmt::Debug {
+    /// What happens at an instant.
+    type Event: Copy + std::fmt::Debug;
+
+    fn core(&self) -> &EventCore<Self::Event>;
+
+    fn core_mut(&mut self) -> &mut EventCore<Self::Event>;
+
+    /// Takes a packet that sets out at `at`.
+    fn accept(&mut self, packet: Packet, at: Cycle);
+
+    /// All that happens before `until` happens.
+    fn run(&mut self, until: Cycle);
+
+    /// Packets accepted and neither delivered nor dropped.
+    fn under_way(&self) -> u64;
+
+    /// A link has gone down or come up, and the core has found routes by what is left.
+    fn rerouted(&mut self, link: LinkId, up: bool);
+}
+
+impl<T: EventDriven> Network for T {
+    fn now(&self) -> Cycle {
+        Cycle(self.core().now)
+    }
+
+    fn inject(&mut self, packet: Packet, at: Cycle) -> Result<(), Error> {
+        let core = self.core();
+        check_packet(&packet, core.topology.nodes(), core.config.classes, at, self.now())?;
+        self.accept(packet, at);
+        Ok(())
+    }
+
+    fn advance(&mut self, until: Cycle) {
+        self.run(until);
+        self.core_mut().pass(until);
+    }
+
+    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
+        into.append(&mut self.core_mut().dropped);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Delivery>) {
+        let core = self.core_mut();
+        core.dropped.clear();
+        into.append(&mut core.delivered);
+    }
+
+    fn next_event(&self) -> Option<Cycle> {
+        let core = self.core();
+        core.events.first().into_iter().chain(core.hazards.next()).min().map(Cycle)
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.under_way()
+    }
+
+    fn counters(&self) -> Counters {
+        self.core().counters
+    }
+
+    fn link_flits(&self) -> Vec<u64> {
+        let core = self.core();
+        let sent = |(router, port): (RouterId, Port)| core.sent[core.index(router, port)];
+        core.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
+    }
+
+    fn watch(&mut self, links: &[LinkId]) {
+        let core = self.core_mut();
+        let ports = core.ports;
+        core.watch.set(&core.topology, links, |router, port| router.index() * ports + port.index());
+    }
+
+    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
+        self.core_mut().watch.collect(into);
+    }
+
+    fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {
+        if self.core_mut().reroute(link, up)? {
+            self.rerouted(link, up);
+        }
+        Ok(())
+    }
+
+    fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
+        let core = self.core_mut();
+        let ends = core.topology.links()[link.index()];
+        for (router, port) in [ends.a, ends.b] {
+            core.hazards.set(core.index(router, port), hazard);
+        }
+    }
+
+    fn set_node(&mut self, node: NodeId, up: bool) {
+        self.core_mut().node_down[node.index()] = !up;
+    }
+
+    fn last_move(&self) -> Cycle {
+        Cycle(self.core().last_move.min(self.core().now))
+    }
+}
 
 /// The common part of a simulator whose events are `E`.
 #[derive(Debug)]
@@ -76,13 +178,14 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
     }
 
     /// `until` becomes the present.
-    pub(crate) fn pass(&mut self, until: Cycle) {
+    fn pass(&mut self, until: Cycle) {
         self.now = self.now.max(until.0);
         self.hazards.release(self.now, &mut self.delivered);
     }
 
-    pub(crate) fn next_event(&self) -> Option<Cycle> {
-        self.events.first().into_iter().chain(self.hazards.next()).min().map(Cycle)
+    /// The index of an output.
+    pub(crate) fn index(&self, router: RouterId, port: Port) -> usize {
+        router.index() * self.ports + port.index()
     }
 
     /// Router and port of an output's index.
@@ -114,29 +217,10 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
         self.dropped.push(packet);
     }
 
-    pub(crate) fn collect(&mut self, into: &mut Vec<Delivery>) {
-        self.dropped.clear();
-        into.append(&mut self.delivered);
-    }
-
-    pub(crate) fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
-        into.append(&mut self.dropped);
-    }
-
-    pub(crate) fn watch(&mut self, links: &[LinkId]) {
-        let ports = self.ports;
-        self.watch.set(&self.topology, links, |router, port| router.index() * ports + port.index());
-    }
-
-    pub(crate) fn link_flits(&self) -> Vec<u64> {
-        let sent = |(router, port): (RouterId, Port)| self.sent[router.index() * self.ports + port.index()];
-        self.topology.links().iter().flat_map(|link| [sent(link.a), sent(link.b)]).collect()
-    }
-
     /// Takes a link down or up and finds routes by what is left; whether anything changed.
     ///
     /// Errors: routes that cannot be; nothing has changed then.
-    pub(crate) fn reroute(&mut self, link: LinkId, up: bool) -> Result<bool, Error> {
+    fn reroute(&mut self, link: LinkId, up: bool) -> Result<bool, Error> {
         if self.link_up[link.index()] == up {
             return Ok(false);
         }
@@ -146,12 +230,5 @@ impl<E: Copy + std::fmt::Debug> EventCore<E> {
         self.routes = if all { self.original.clone() } else { routing::around(&self.topology, &after)? };
         self.link_up = after;
         Ok(true)
-    }
-
-    pub(crate) fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
-        let ends = self.topology.links()[link.index()];
-        for (router, port) in [ends.a, ends.b] {
-            self.hazards.set(router.index() * self.ports + port.index(), hazard);
-        }
     }
 }

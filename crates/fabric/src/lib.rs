@@ -21,6 +21,7 @@ pub mod packet;
 pub mod rng;
 pub mod routing;
 pub mod simulate;
+mod slab;
 pub mod token_ring;
 pub mod topology;
 pub mod traffic;

@@ -169,3 +169,15 @@ pub(crate) fn check_packet(
     }
     Ok(())
 }
+
+/// Sends a packet of so many flits through a network at rest.
+#[cfg(test)]
+pub(crate) fn alone(network: &mut dyn Network, (from, to, flits): (u32, u32, u32)) -> Delivery {
+    let packet = Packet { from: NodeId(from), to: NodeId(to), flits, class: 0, tag: 7 };
+    network.inject(packet, network.now()).unwrap();
+    network.advance(network.now() + 4000);
+    let mut found = Vec::new();
+    network.collect(&mut found);
+    assert_eq!(found.len(), 1);
+    found[0]
+}

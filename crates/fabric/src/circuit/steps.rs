@@ -30,7 +30,7 @@ impl CircuitNetwork {
     }
 
     fn arrive(&mut self, at: u64, slot: u32) {
-        let circuit = &self.circuits[slot as usize];
+        let circuit = &self.circuits[slot];
         let (packet, sequence) = (circuit.packet, circuit.sequence);
         if !self.core.injected(packet.from, packet.to, packet.flits) {
             self.drop(slot);
@@ -53,12 +53,12 @@ impl CircuitNetwork {
                 slot
             }
         };
-        let circuit = &self.circuits[slot as usize];
+        let circuit = &self.circuits[slot];
         let salt = circuit.sequence.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(circuit.refusals));
         let packet = circuit.packet;
         let trip = self.core.routes.plan(packet.from, packet.to, mix(self.core.config.seed ^ salt), |_| 0);
         let (router, port) = self.core.routes.attachment(packet.from);
-        let circuit = &mut self.circuits[slot as usize];
+        let circuit = &mut self.circuits[slot];
         circuit.trip = trip;
         circuit.at = router.0;
         circuit.arrival = Arrival { port, class: 0, fresh: true };
@@ -66,7 +66,7 @@ impl CircuitNetwork {
     }
 
     fn probe(&mut self, at: u64, slot: u32) {
-        let circuit = &mut self.circuits[slot as usize];
+        let circuit = &mut self.circuits[slot];
         let router = RouterId(circuit.at);
         let hop = self.core.routes.hop(router, circuit.arrival, &mut circuit.trip);
         circuit.arrival.class = if hop.class == EJECT { 0 } else { hop.class };
@@ -98,7 +98,7 @@ impl CircuitNetwork {
         self.core.last_move = at;
         let pass = self.pass_cycles();
         let (router, out_port) = self.core.output(output);
-        let circuit = &mut self.circuits[slot as usize];
+        let circuit = &mut self.circuits[slot];
         circuit.path.push(output);
         match self.core.topology.ports(router).get(out_port) {
             Some(Peer::Router(next, port, _)) => {
@@ -114,7 +114,7 @@ impl CircuitNetwork {
     fn established(&mut self, at: u64, slot: u32) {
         let pass = self.pass_cycles();
         let inject = self.core.config.delays.inject_cycles();
-        let circuit = &self.circuits[slot as usize];
+        let circuit = &self.circuits[slot];
         let flits = u64::from(circuit.packet.flits);
         let hops = circuit.path.len() as u64;
         let data = at + hops * pass + inject;
@@ -134,7 +134,7 @@ impl CircuitNetwork {
     fn refuse(&mut self, at: u64, slot: u32) {
         self.core.counters.refused_setups += 1;
         let pass = self.pass_cycles();
-        let circuit = &mut self.circuits[slot as usize];
+        let circuit = &mut self.circuits[slot];
         let hops = circuit.path.len() as u64;
         for (back, output) in circuit.path.iter().rev().enumerate() {
             self.taken_until[*output as usize] = at + (back as u64 + 1) * pass;
@@ -149,7 +149,7 @@ impl CircuitNetwork {
     }
 
     fn done(&mut self, at: u64, slot: u32) {
-        let circuit = &self.circuits[slot as usize];
+        let circuit = &self.circuits[slot];
         let packet = circuit.packet;
         let mut fate = Fate::default();
         if !self.core.hazards.none() {
@@ -167,19 +167,13 @@ impl CircuitNetwork {
             again: false,
         };
         self.core.last_move = at;
-        self.release(slot);
+        self.circuits.remove(slot);
         self.core.deliver(delivery, fate);
         self.busy[packet.from.index()] = None;
         self.begin(at, packet.from.0);
     }
 
     pub(super) fn drop(&mut self, slot: u32) {
-        self.core.drop(self.circuits[slot as usize].packet);
-        self.release(slot);
-    }
-
-    fn release(&mut self, slot: u32) {
-        self.circuits[slot as usize].live = false;
-        self.free_slots.push(slot);
+        self.core.drop(self.circuits.remove(slot).packet);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::Switching;
+use crate::ids::NodeId;
+use crate::network::{Network, alone};
 use crate::rng::Rng;
 
 fn network(spec: &str) -> CircuitNetwork {
@@ -15,16 +17,11 @@ fn network(spec: &str) -> CircuitNetwork {
 fn alone_it_takes_the_set_up_there_and_back_and_the_data() {
     for spec in ["mesh:4x4", "torus:4x4", "star:5", "hypercube:4"] {
         let mut network = network(spec);
-        for (from, to, flits) in [(0, 4, 5), (3, 3, 2), (1, 0, 100)] {
-            let at = network.now();
-            let packet = Packet { from: NodeId(from), to: NodeId(to), flits, class: 0, tag: 0 };
-            network.inject(packet, at).unwrap();
-            network.advance(at + 1000);
-            let mut found = Vec::new();
-            network.collect(&mut found);
+        for sent in [(0, 4, 5), (3, 3, 2), (1, 0, 100)] {
+            let found = alone(&mut network, sent);
             let delays = network.core.config.delays;
-            let expected = delays.zero_load_cycles(Switching::Circuit, found[0].routers.into(), flits.into());
-            assert_eq!(found[0].latency_cycles(), expected, "{spec}");
+            let expected = delays.zero_load_cycles(Switching::Circuit, found.routers.into(), sent.2.into());
+            assert_eq!(found.latency_cycles(), expected, "{spec}");
         }
     }
 }

@@ -224,7 +224,7 @@ impl FlitNetwork {
     /// A free adaptive channel on the shortest path whose channels have the most room.
     fn choose_adaptive(&self, router: usize, first: usize, place: usize) -> Option<u16> {
         let state = &self.state;
-        let packet = self.packets.get(state.front(place)).packet;
+        let packet = self.packets[state.front(place)].packet;
         let to: NodeId = packet.to;
         let mut ports = self.routes.minimal_ports(RouterId(index(router)), to);
         let mask = self.plan.mask(packet.class, 0);

@@ -53,7 +53,7 @@ impl FlitNetwork {
         let mut again: Vec<_> = self
             .packets
             .live()
-            .map(|slot| (self.packets.get(slot).injected, self.packets.get(slot).packet, slot))
+            .map(|slot| (self.packets[slot].injected, self.packets[slot].packet, slot))
             .collect();
         again.sort_unstable_by_key(|(injected, packet, slot)| (*injected, packet.from, packet.tag, *slot));
         for (_, _, slot) in &again {

@@ -1,6 +1,6 @@
 //! Nodes as sources: queues of packets, one flit a cycle into the router, by credits as any other link.
 
-use super::packets::{Flying, NONE};
+use super::flying::{Flying, NONE};
 use super::{FlitNetwork, index};
 use crate::config::Config;
 use crate::ids::Cycle;
@@ -124,7 +124,6 @@ impl FlitNetwork {
             next: NONE,
             arrived: 0,
             routers: 0,
-            live: true,
         });
         let node = packet.from.index();
         let sources = &mut self.sources;
@@ -132,7 +131,7 @@ impl FlitNetwork {
         if queue.first == NONE {
             queue.first = slot;
         } else {
-            self.packets.get_mut(queue.last).next = slot;
+            self.packets[queue.last].next = slot;
         }
         queue.last = slot;
         sources.active[node / 64] |= 1 << (node % 64);
@@ -190,7 +189,7 @@ impl FlitNetwork {
             let after = if queue.vc >= 15 { 0 } else { with_credit & (u16::MAX << (queue.vc + 1)) };
             let vc = if after != 0 { after } else { with_credit }.trailing_zeros();
             queue.vc = u8::try_from(vc).unwrap_or(0);
-            queue.left = u16::try_from(self.packets.get(slot).packet.flits).unwrap_or(u16::MAX);
+            queue.left = u16::try_from(self.packets[slot].packet.flits).unwrap_or(u16::MAX);
             sources.free[node] &= !(1 << vc);
         }
         let vc = usize::from(queue.vc);
@@ -202,7 +201,7 @@ impl FlitNetwork {
         queue.left -= 1;
         if queue.left == 0 {
             sources.free[node] |= 1 << vc;
-            queue.first = self.packets.get(slot).next;
+            queue.first = self.packets[slot].next;
         }
         let place = sources.entrances[node] + index(vc);
         if head {

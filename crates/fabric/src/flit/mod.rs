@@ -7,8 +7,8 @@
 
 mod allocate;
 mod faults;
+mod flying;
 mod inject;
-mod packets;
 mod plan;
 mod state;
 mod step;
@@ -24,10 +24,11 @@ use crate::fault::{Hazard, Hazards};
 use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId};
 use crate::network::{Counters, Delivery, Network, Packet, check_packet};
 use crate::routing::Routes;
+use crate::slab::Slab;
 use crate::topology::Topology;
 use allocate::Scratch;
+use flying::Flying;
 use inject::Sources;
-use packets::Packets;
 use plan::VcPlan;
 use state::State;
 use wheel::Wheel;
@@ -74,7 +75,7 @@ pub struct FlitNetwork {
     spans: Spans,
     now: u64,
     state: State,
-    packets: Packets,
+    packets: Slab<Flying>,
     sources: Sources,
     /// Packets whose instant has not come, with their numbers.
     pending: Events<(u64, Packet)>,
@@ -136,7 +137,7 @@ impl FlitNetwork {
             plan,
             spans,
             now: 0,
-            packets: Packets::default(),
+            packets: Slab::default(),
             pending: Events::new(),
             scratch: Scratch::default(),
             arrivals: Wheel::new(ahead),

@@ -81,7 +81,7 @@ impl FlitNetwork {
 
     /// A head flit has come to the front.
     fn new_front(&mut self, place: usize) {
-        let flits = self.packets.get(self.state.front(place)).packet.flits;
+        let flits = self.packets[self.state.front(place)].packet.flits;
         let input = &mut self.state.input[place];
         input.stage = Stage::Hold;
         input.left = number(flits as usize);
@@ -120,7 +120,7 @@ impl FlitNetwork {
         let state = &mut self.state;
         let router = state.router(place);
         let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
-        let flying = self.packets.get_mut(state.front(place));
+        let flying = &mut self.packets[state.front(place)];
         let arrival = Arrival {
             port: port_of(port),
             class: self.plan.class_of(vc),
@@ -196,7 +196,7 @@ impl FlitNetwork {
         }
         if head {
             state.input[place].fresh = false;
-            let flying = self.packets.get_mut(state.front(place));
+            let flying = &mut self.packets[state.front(place)];
             flying.routers += 1;
             if down & NODE == 0 {
                 self.watch.cross(state.link_index(out), &flying.packet, now + self.spans.switched);
@@ -228,7 +228,7 @@ impl FlitNetwork {
     fn eject(&mut self, ejected: Ejected) {
         self.credits.push(self.now + self.spans.eject_credit, ejected.place);
         self.counters.delivered_flits += 1;
-        let flying = self.packets.get_mut(ejected.packet);
+        let flying = &mut self.packets[ejected.packet];
         flying.arrived += 1;
         if flying.arrived + u32::from(ejected.left) != flying.packet.flits {
             self.counters.misordered_flits += 1;

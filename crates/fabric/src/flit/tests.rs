@@ -4,6 +4,7 @@ use super::state::NODE;
 use super::*;
 use crate::config::Delays;
 use crate::ids::small;
+use crate::network::alone;
 use crate::rng::Rng;
 use crate::routing::Algorithm;
 use crate::topology::Topology;
@@ -12,19 +13,6 @@ pub(crate) fn network(spec: &str, config: &Config) -> FlitNetwork {
     let topology = Topology::from_spec(spec).unwrap();
     let routes = Routes::new(&topology, config.routing, None).unwrap();
     FlitNetwork::new(&topology, routes, config).unwrap()
-}
-
-fn packet(from: u32, to: u32, flits: u32) -> Packet {
-    Packet { from: NodeId(from), to: NodeId(to), flits, class: 0, tag: 7 }
-}
-
-fn alone(network: &mut FlitNetwork, packet: Packet) -> Delivery {
-    network.inject(packet, network.now()).unwrap();
-    network.advance(network.now() + 4000);
-    let mut deliveries = Vec::new();
-    network.collect(&mut deliveries);
-    assert_eq!(deliveries.len(), 1);
-    deliveries[0]
 }
 
 #[test]
@@ -45,10 +33,10 @@ fn a_packet_alone_takes_the_formula() {
                 let config = Config { switching, delays, buffer_flits: 40, ..Config::default() };
                 let mut network = network(spec, &config);
                 let nodes = small(network.topology.nodes());
-                for (from, to, flits) in [(0, nodes - 1, 5), (nodes - 1, 1, 1), (2, 3, 9), (1, 1, 2)] {
-                    let found = alone(&mut network, packet(from, to, flits));
-                    let expected = delays.zero_load_cycles(switching, found.routers.into(), flits.into());
-                    assert_eq!(found.latency_cycles(), expected, "{spec} {switching:?} {from} {to} {flits}");
+                for sent in [(0, nodes - 1, 5), (nodes - 1, 1, 1), (2, 3, 9), (1, 1, 2)] {
+                    let found = alone(&mut network, sent);
+                    let expected = delays.zero_load_cycles(switching, found.routers.into(), sent.2.into());
+                    assert_eq!(found.latency_cycles(), expected, "{spec} {switching:?} {sent:?}");
                 }
             }
         }
@@ -58,7 +46,7 @@ fn a_packet_alone_takes_the_formula() {
 #[test]
 fn four_h_and_two_and_the_length_less_one() {
     let mut network = network("mesh:8x8", &Config::default());
-    let found = alone(&mut network, packet(0, 63, 8));
+    let found = alone(&mut network, (0, 63, 8));
     assert_eq!((found.routers, found.latency_cycles()), (15, 4 * 15 + 2 + 7));
 }
 

@@ -17,10 +17,10 @@ impl PacketNetwork {
     pub(super) fn happen(&mut self, at: u64, event: Event) {
         match event {
             Event::Start(slot) => self.start(at, slot),
-            Event::Head(slot) if self.slots[slot as usize].at == HOME => self.finish(at, slot),
+            Event::Head(slot) if self.slots[slot].at == HOME => self.finish(at, slot),
             Event::Head(slot) => self.route(at, slot),
             Event::Ask(slot) => {
-                let flying = &self.slots[slot as usize];
+                let flying = &self.slots[slot];
                 let (class, output) = (flying.packet.class, flying.output);
                 self.asked += 1;
                 self.queues.entry(output).or_default().push((class, Reverse(self.asked), slot));
@@ -32,7 +32,7 @@ impl PacketNetwork {
 
     /// A packet leaves its node when those before it have.
     fn start(&mut self, at: u64, slot: u32) {
-        let flying = self.slots[slot as usize];
+        let flying = self.slots[slot];
         let packet = flying.packet;
         if !self.core.injected(packet.from, packet.to, packet.flits) {
             self.drop(slot);
@@ -48,7 +48,7 @@ impl PacketNetwork {
         let own = self.core.topology.routers() * self.core.ports + flying.packet.from.index();
         let begin = self.free_at[own].max(at);
         self.free_at[own] = begin + u64::from(flying.packet.flits);
-        let flying = &mut self.slots[slot as usize];
+        let flying = &mut self.slots[slot];
         flying.trip = trip;
         flying.at = router.0;
         flying.arrival = Arrival { port, class: 0, fresh: true };
@@ -57,7 +57,7 @@ impl PacketNetwork {
 
     /// A head has come to a router: where to, and from when.
     fn route(&mut self, at: u64, slot: u32) {
-        let flying = &mut self.slots[slot as usize];
+        let flying = &mut self.slots[slot];
         let router = RouterId(flying.at);
         let mut arrival = flying.arrival;
         // Routes that were changed under way treat every packet as if it started here.
@@ -81,7 +81,7 @@ impl PacketNetwork {
             self.drop(slot);
             return;
         }
-        let flying = &mut self.slots[slot as usize];
+        let flying = &mut self.slots[slot];
         flying.routers += 1;
         let store = self.core.config.switching == Switching::StoreAndForward && !flying.arrival.fresh;
         let whole = if store { u64::from(flying.packet.flits) - 1 } else { 0 };
@@ -92,7 +92,7 @@ impl PacketNetwork {
             let begin = self.free_at[output as usize].max(ask);
             self.occupy(begin, slot, output);
         } else {
-            self.slots[slot as usize].output = output;
+            self.slots[slot].output = output;
             self.enter(ask, Event::Ask(slot));
         }
     }
@@ -113,7 +113,7 @@ impl PacketNetwork {
     /// A packet crosses an output's link from `begin` on.
     fn occupy(&mut self, begin: u64, slot: u32, output: u32) {
         let out = output as usize;
-        let flying = &mut self.slots[slot as usize];
+        let flying = &mut self.slots[slot];
         let flits = u64::from(flying.packet.flits);
         self.free_at[out] = begin + flits;
         self.core.sent[out] += flits;
@@ -138,8 +138,7 @@ impl PacketNetwork {
     }
 
     fn finish(&mut self, at: u64, slot: u32) {
-        let flying = self.slots[slot as usize];
-        self.remove(slot);
+        let flying = *self.slots.remove(slot);
         let delivery = Delivery {
             packet: flying.packet,
             injected: flying.injected,
@@ -152,12 +151,6 @@ impl PacketNetwork {
     }
 
     pub(super) fn drop(&mut self, slot: u32) {
-        self.core.drop(self.slots[slot as usize].packet);
-        self.remove(slot);
-    }
-
-    fn remove(&mut self, slot: u32) {
-        self.slots[slot as usize].live = false;
-        self.free_slots.push(slot);
+        self.core.drop(self.slots.remove(slot).packet);
     }
 }

@@ -5,13 +5,13 @@
 //! takes by the flit; one event a hop makes this level fast. What it leaves out is in [`OMITTED`].
 
 use crate::config::Config;
-use crate::crossing::Crossing;
 use crate::error::Error;
-use crate::event_core::EventCore;
-use crate::fault::{Fate, Hazard};
-use crate::ids::{Cycle, LinkId, NodeId, Port, RouterId, small};
-use crate::network::{Counters, Delivery, Network, Packet, check_packet};
+use crate::event_core::{EventCore, EventDriven};
+use crate::fault::Fate;
+use crate::ids::{Cycle, LinkId, Port, RouterId, small};
+use crate::network::Packet;
 use crate::routing::{self, Arrival, Routes, Trip};
+use crate::slab::Slab;
 use crate::topology::{Peer, Topology};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -42,12 +42,11 @@ struct Flying {
     arrival: Arrival,
     routers: u32,
     fate: Fate,
-    live: bool,
 }
 
 /// What happens to a slot or port, by instant and order of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+pub(crate) enum Event {
     /// A packet whose instant has come starts from its node.
     Start(u32),
     /// A head arrives at a router, or a tail at its node.
@@ -71,8 +70,7 @@ struct End {
 #[derive(Debug)]
 pub struct PacketNetwork {
     core: EventCore<Event>,
-    slots: Vec<Flying>,
-    free_slots: Vec<u32>,
+    slots: Slab<Flying>,
     /// By output.
     ends: Vec<End>,
     /// When each output, and each node's own link, is free.
@@ -105,8 +103,7 @@ impl PacketNetwork {
         Ok(PacketNetwork {
             ends: (0..topology.routers() * ports).map(end).collect(),
             core: EventCore::new(topology, routes, config)?,
-            slots: Vec::new(),
-            free_slots: Vec::new(),
+            slots: Slab::default(),
             free_at: vec![0; topology.routers() * ports + topology.nodes()],
             queues: BTreeMap::new(),
             asked: 0,
@@ -119,22 +116,27 @@ impl PacketNetwork {
     fn across(&self, link: LinkId) -> Vec<u32> {
         let ends = self.core.topology.links()[link.index()];
         let on = |slot: &u32| {
-            let flying = &self.slots[*slot as usize];
+            let flying = &self.slots[*slot];
             let here = (RouterId(flying.at), flying.arrival.port);
-            flying.live && !flying.arrival.fresh && (here == ends.a || here == ends.b)
+            !flying.arrival.fresh && (here == ends.a || here == ends.b)
         };
-        (0..small(self.slots.len())).filter(on).collect()
+        self.slots.live().filter(on).collect()
     }
 }
 
-impl Network for PacketNetwork {
-    fn now(&self) -> Cycle {
-        Cycle(self.core.now)
+impl EventDriven for PacketNetwork {
+    type Event = Event;
+
+    fn core(&self) -> &EventCore<Event> {
+        &self.core
     }
 
-    fn inject(&mut self, packet: Packet, at: Cycle) -> Result<(), Error> {
-        check_packet(&packet, self.core.topology.nodes(), self.core.config.classes, at, self.now())?;
-        let flying = Flying {
+    fn core_mut(&mut self) -> &mut EventCore<Event> {
+        &mut self.core
+    }
+
+    fn accept(&mut self, packet: Packet, at: Cycle) {
+        let slot = self.slots.insert(Flying {
             packet,
             injected: at,
             trip: Trip { to: packet.to, via: routing::NO_DETOUR, passed: false, ties: 0 },
@@ -144,70 +146,26 @@ impl Network for PacketNetwork {
             arrival: Arrival { port: Port(u8::MAX), class: 0, fresh: true },
             routers: 0,
             fate: Fate::default(),
-            live: true,
-        };
-        let slot = match self.free_slots.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = flying;
-                slot
-            }
-            None => {
-                self.slots.push(flying);
-                small(self.slots.len() - 1)
-            }
-        };
+        });
         self.enter(at.0, Event::Start(slot));
-        Ok(())
     }
 
-    fn advance(&mut self, until: Cycle) {
+    fn run(&mut self, until: Cycle) {
         let mut events = std::mem::take(&mut self.due);
         while let Some(at) = self.core.next_cycle(until, &mut events) {
             events.drain(..).for_each(|event| self.happen(at, event));
         }
         self.due = events;
-        self.core.pass(until);
     }
 
-    fn collect(&mut self, into: &mut Vec<Delivery>) {
-        self.core.collect(into);
+    fn under_way(&self) -> u64 {
+        self.slots.len()
     }
 
-    fn collect_dropped(&mut self, into: &mut Vec<Packet>) {
-        self.core.collect_dropped(into);
-    }
-
-    fn next_event(&self) -> Option<Cycle> {
-        self.core.next_event()
-    }
-
-    fn in_flight(&self) -> u64 {
-        (self.slots.len() - self.free_slots.len()) as u64
-    }
-
-    fn counters(&self) -> Counters {
-        self.core.counters
-    }
-
-    fn link_flits(&self) -> Vec<u64> {
-        self.core.link_flits()
-    }
-
-    fn watch(&mut self, links: &[LinkId]) {
-        self.core.watch(links);
-    }
-
-    fn collect_crossings(&mut self, into: &mut Vec<Crossing>) {
-        self.core.watch.collect(into);
-    }
-
-    fn set_link(&mut self, link: LinkId, up: bool) -> Result<(), Error> {
-        if !self.core.reroute(link, up)? {
-            return Ok(());
-        }
+    fn rerouted(&mut self, link: LinkId, up: bool) {
         self.rerouted = true;
         if up {
-            return Ok(());
+            return;
         }
         let lost = self.across(link);
         let dead = |event: &Event| match event {
@@ -220,18 +178,5 @@ impl Network for PacketNetwork {
             queue.retain(|(_, _, slot)| !lost.contains(slot));
         }
         lost.iter().for_each(|slot| self.drop(*slot));
-        Ok(())
-    }
-
-    fn set_hazard(&mut self, link: LinkId, hazard: Hazard) {
-        self.core.set_hazard(link, hazard);
-    }
-
-    fn set_node(&mut self, node: NodeId, up: bool) {
-        self.core.node_down[node.index()] = !up;
-    }
-
-    fn last_move(&self) -> Cycle {
-        Cycle(self.core.last_move.min(self.core.now))
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::Switching;
+use crate::ids::NodeId;
+use crate::network::{Network, alone};
 use crate::rng::Rng;
 use crate::routing::Algorithm;
 
@@ -18,16 +20,11 @@ fn alone_it_agrees_with_the_flit_level() {
             for classes in [1, 2] {
                 let config = Config { switching, classes, ..Config::default() };
                 let mut network = network(spec, &config);
-                for (from, to, flits) in [(0, 4, 5), (3, 3, 2), (1, 0, 1), (4, 2, 8)] {
-                    let at = network.now();
-                    let packet = Packet { from: NodeId(from), to: NodeId(to), flits, class: 0, tag: 0 };
-                    network.inject(packet, at).unwrap();
-                    network.advance(at + 1000);
-                    let mut found = Vec::new();
-                    network.collect(&mut found);
-                    let routers = u64::from(found[0].routers);
-                    let expected = config.delays.zero_load_cycles(switching, routers, flits.into());
-                    assert_eq!(found[0].latency_cycles(), expected, "{spec} {switching:?}");
+                for sent in [(0, 4, 5), (3, 3, 2), (1, 0, 1), (4, 2, 8)] {
+                    let found = alone(&mut network, sent);
+                    let routers = u64::from(found.routers);
+                    let expected = config.delays.zero_load_cycles(switching, routers, sent.2.into());
+                    assert_eq!(found.latency_cycles(), expected, "{spec} {switching:?}");
                 }
             }
         }

@@ -1,0 +1,26 @@
+//! A packet under way.
+
+use crate::fault::Fate;
+use crate::ids::Cycle;
+use crate::network::Packet;
+use crate::routing::Trip;
+
+/// No packet.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A packet under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flying {
+    pub(super) packet: Packet,
+    pub(super) injected: Cycle,
+    pub(super) trip: Trip,
+    /// Its number in the order of injection.
+    pub(super) sequence: u64,
+    pub(super) fate: Fate,
+    /// The next packet of its source's queue.
+    pub(super) next: u32,
+    /// Flits that have arrived.
+    pub(super) arrived: u32,
+    /// Routers that the head has left.
+    pub(super) routers: u32,
+}
