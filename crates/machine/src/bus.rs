@@ -142,6 +142,16 @@ impl Bus {
         self.rtc.iter().filter_map(Device::due).chain(slots).min()
     }
 
+    /// The tick from which on a [`Bus::poll`], or taking the serial port's output, changes something, unless a device is
+    /// reached before; 0 where it would at tick `mtime`.
+    pub fn still_until(&self, mtime: u64) -> u64 {
+        let output = self.uart.as_ref().is_some_and(Uart::has_output);
+        if output || !self.plic.has_seen(self.lines.sources) {
+            return 0;
+        }
+        self.due().unwrap_or(u64::MAX).min(Clint::due(&self.lines, mtime))
+    }
+
     /// Does what is due at tick `mtime`: alarms, timers, and work that devices had put off.
     pub fn poll(&mut self, mtime: u64) {
         let mut context = Context { ram: &mut self.ram, lines: &mut self.lines, mtime };
@@ -291,9 +301,11 @@ mod tests {
         let mut bus = bus(Board { rtc_start_s: 0, ..Board::default() });
         bus.store(0x0200_4000, 8, 30, 0).unwrap();
         bus.store(0x0010_1008, 4, 1000, 0).unwrap();
-        assert_eq!(bus.due(), Some(10));
+        assert_eq!((bus.due(), bus.still_until(0)), (Some(10), 10));
+        bus.poll(10);
+        assert_eq!((bus.due(), bus.still_until(10)), (None, 30));
         bus.poll(30);
-        assert_eq!(bus.due(), None);
+        assert_eq!(bus.still_until(30), u64::MAX);
         assert_eq!(bus.lines.level[0], mip::MTIP);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Harts take turns of `slice` cycles, or of less where a round is cut short; all turns of one round stand for the
 //! same `slice` cycles of the node's time. Hart `h` of `H`, at cycle `i` of its turn, reads `round_start + (h * slice + i) / H`, so that time
-//! never goes back in the order of execution. Instants are therefore counted in *fine* units of one cycle over
+//! never goes back in the order of execution. (A hart alone may run on over the ends of rounds: `node/stretch.rs`.) Instants are therefore counted in *fine* units of one cycle over
 //! the number of harts, in which that sum is a whole number.
 
 use crate::state_fields;
@@ -97,6 +97,12 @@ impl Clock {
     /// Goes to the next round.
     pub fn next_round(&mut self) {
         self.jump(self.round_start + self.round_cycles);
+    }
+
+    /// Passes over the ends of `rounds` rounds within the turn of the only hart.
+    pub(crate) fn pass_rounds(&mut self, rounds: u64) {
+        self.round_start += rounds * self.round_cycles;
+        self.base = self.base.wrapping_add(rounds * self.round_cycles);
     }
 
     /// Skips a round in which nothing executes: the next one begins at `cycle`, where something is due, or where it

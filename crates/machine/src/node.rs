@@ -26,6 +26,7 @@ mod fork;
 mod observed;
 mod sleep;
 mod snapshot;
+mod stretch;
 
 pub use fork::{ForkError, Template};
 pub use snapshot::Part;
@@ -196,7 +197,7 @@ impl Node {
                 if self.clock.round_start() >= limits.cycle {
                     return Pause::Time;
                 }
-                self.bus.poll(self.clock.mtime_at_round());
+                self.poll();
                 self.clock.begin_round(if exact { limits.cycle } else { u64::MAX });
                 if self.all_sleep() {
                     match self.next_event() {
@@ -297,6 +298,7 @@ impl Node {
 
     /// Serves the shared folders whose requests wait for this moment; between two runs of the node.
     pub fn serve_gated(&mut self) {
+        self.drop_reservations();
         self.bus.serve_gated(self.clock.mtime_at_round());
     }
 
@@ -318,6 +320,7 @@ impl Node {
                 break;
             }
             let now = self.clock.turn_cycle(cycles);
+            let end = if observed { slice } else { self.stretch(limits) };
             let mut core = self.core(id);
             if let Some(taken) = interrupt::next(&core) {
                 if observed {
@@ -333,7 +336,7 @@ impl Node {
                 continue;
             }
             let due = core.clock.turn_cycle_of(interrupt::next_timer(&core));
-            let budget = (slice - now).min(due.saturating_sub(now).max(1)).min(room.0).min(room.1);
+            let budget = (end - now).min(due.saturating_sub(now).max(1)).min(room.0).min(room.1);
             if budget == 0 {
                 return Some(Pause::Instructions);
             }
@@ -341,6 +344,7 @@ impl Node {
             let watch = if observed { self.before(id) } else { None };
             let budget = if observed { self.observed_budget(id, budget) } else { budget };
             let exit = self.execute(id, budget);
+            self.pass_rounds(id, exit, end);
             let hart = &self.harts[id];
             room.0 -= hart.retired - before.0;
             room.1 = room.1.saturating_sub(hart.diversions() - before.1);
@@ -352,8 +356,11 @@ impl Node {
                 return Some(Pause::Halted(halt));
             }
         }
+        let alone = self.is_alone();
         let hart = &mut self.harts[id];
-        hart.reservation = Reservation::NONE;
+        if !alone {
+            hart.reservation = Reservation::NONE;
+        }
         self.debts[id] = self.clock.turn_cycle(hart.cycles()).saturating_sub(slice);
         self.turn.begun = false;
         None

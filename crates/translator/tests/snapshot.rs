@@ -211,6 +211,24 @@ fn a_node_restored_anywhere_ends_as_the_one_never_stopped() {
 }
 
 #[test]
+fn rounds_run_as_one_end_as_rounds_run_one_by_one() {
+    for seed in 300..400u64 {
+        let program = program(&mut Random(seed));
+        let kind = if seed % 3 == 0 { Kind::Interp } else { Kind::Translate };
+        let mut whole = booted(kind, 1, &program);
+        let end = whole.run(Limits { instructions: u64::MAX, cycle: END_CYCLE });
+        let mut node = booted(Kind::Translate, 1, &program);
+        let mut pause = Pause::Time;
+        while pause == Pause::Time && node.clock().round_start() < END_CYCLE {
+            let cycle = (node.clock().round_start() + 1).min(END_CYCLE);
+            pause = node.run(Limits { instructions: u64::MAX, cycle });
+        }
+        assert_eq!(pause, end, "seed {seed}");
+        assert!(state(&mut node) == state(&mut whole), "seed {seed}");
+    }
+}
+
+#[test]
 fn forked_nodes_end_as_the_one_they_were_forked_from() {
     let free = Limits { instructions: u64::MAX, cycle: END_CYCLE };
     let translated = |node: &Node| {

@@ -38,6 +38,17 @@ impl Clint {
         }
     }
 
+    /// The tick at which [`Clint::refresh`] will change something; 0 where it would at tick `now`.
+    pub fn due(lines: &Lines, now: u64) -> u64 {
+        let timers = lines.mtimecmp.iter().zip(&lines.level);
+        let due = timers.map(|(&tick, level)| match level & mip::MTIP != 0 {
+            true if tick <= now => u64::MAX,
+            true => 0,
+            false => tick,
+        });
+        due.min().unwrap_or(u64::MAX)
+    }
+
     fn set_compare(&mut self, hart: usize, value: u64, context: &mut Context<'_>) {
         self.compare[hart] = value;
         self.schedule(hart, context);

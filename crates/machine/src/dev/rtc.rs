@@ -25,7 +25,7 @@ pub struct Rtc {
     latched_high: u32,
     alarm_ns: u64,
     alarm_set: bool,
-    /// The tick at which a set alarm rings.
+    /// The tick at which a set alarm rings; 0 when none is set.
     alarm_tick: u64,
     irq_enabled: bool,
     irq_pending: bool,
@@ -62,7 +62,8 @@ impl Rtc {
             self.alarm_set = false;
             self.irq_pending = true;
         }
-        self.alarm_tick = context.mtime.saturating_add(ahead_ns.div_ceil(NS_PER_TICK));
+        let tick = context.mtime.saturating_add(ahead_ns.div_ceil(NS_PER_TICK));
+        self.alarm_tick = if self.alarm_set { tick } else { 0 };
         self.drive(context.lines);
     }
 

@@ -109,6 +109,11 @@ impl Uart {
         output
     }
 
+    /// Whether [`Uart::take_output`] has something to give.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Sends a byte from outside the register interface, as firmware's console does.
     pub fn send(&mut self, byte: u8) -> bool {
         let room = self.output.len() < OUTPUT_BYTES_MAX;

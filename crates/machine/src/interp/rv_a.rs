@@ -1,7 +1,7 @@
 //! A: load-reserved, store-conditional and atomic memory operations.
 //!
 //! Harts take turns, so that each operation is atomic by itself. A reservation is the physical address; it falls
-//! at SC, at the end of the turn and at a trap return.
+//! at SC, at a trap return, and at the end of the turn, unless the hart is alone and no device acts then.
 
 use super::cpu::{Cpu, Flow, Step};
 use super::rv_i::sext32;

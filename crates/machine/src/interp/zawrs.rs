@@ -1,6 +1,6 @@
 //! Zawrs: waiting for a reservation to fall.
 //!
-//! A reservation ends with the turn, so that both forms stall for the rest of it. `wrs.nto` below M-mode obeys
+//! Another hart runs when the turn ends, so that both forms stall for the rest of it. `wrs.nto` below M-mode obeys
 //! the same time-out controls as WFI.
 
 use super::cpu::{Cpu, Flow, Step, Stop};
