@@ -79,6 +79,38 @@ fn a_recorded_run_is_saved_on_the_way() {
 }
 
 #[test]
+fn a_run_that_goes_on_from_a_snapshot_is_recorded_and_replayed_from_it() {
+    let (program, tape, run) = recorded("onward");
+    let (early, late) = (program.with_extension("early"), program.with_extension("late"));
+    let (at_early, at_late) = (format!("2ms={}", word(&early)), format!("3ms={}", word(&late)));
+    let saved = replay(&tape, &["--snapshot-at", &at_early, "--snapshot-at", &at_late]);
+    assert_eq!((saved.code, saved.digest()), (0, run.digest()), "{saved:?}");
+    let onward = program.with_extension("onward");
+    let taped = typed(&["run", "--json", "--restore", word(&early), "--record", word(&onward)], &["x", "yq"]);
+    assert_eq!(taped.code, 0, "{taped:?}");
+    for engine in ["interp", "translate"] {
+        let replayed = replay(&onward, &["--engine", engine]);
+        assert_eq!((replayed.code, replayed.digest()), (0, taped.digest()), "{replayed:?}");
+        assert_eq!(replayed.json()["tape"], "replayed to the recorded digest");
+        assert_eq!(replayed.json()["restored_ns"].as_u64(), Some(2_000_000));
+    }
+    // The snapshot may move, but must be the same.
+    let moved = program.with_extension("moved");
+    let _ = std::fs::remove_dir_all(&moved);
+    std::fs::rename(&early, &moved).expect("moved");
+    let lost = replay(&onward, &[]);
+    assert_eq!(lost.code, 4, "{lost:?}");
+    assert!(lost.stderr.contains("--restore DIR says where it is now"), "{lost:?}");
+    assert_eq!(replay(&onward, &["--restore", word(&moved)]).digest(), taped.digest());
+    let other = replay(&onward, &["--restore", word(&late)]);
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(other.stderr.contains("the snapshot is not the one"), "{other:?}");
+    let from_power_on = replay(&tape, &["--restore", word(&moved)]);
+    assert_eq!(from_power_on.code, 3, "{from_power_on:?}");
+    assert!(from_power_on.stderr.contains("this run has a snapshot"), "{from_power_on:?}");
+}
+
+#[test]
 fn another_configuration_is_refused_by_its_key() {
     let (program, tape, _) = recorded("other");
     for (flags, key) in

@@ -12,7 +12,7 @@
 /// What a recording begins with.
 pub(super) const MAGIC: [u8; 16] = *b"multivac record\0";
 /// The version of the format.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// Bytes of a header before the configuration.
 pub(super) const PREAMBLE_BYTES: usize = 24;
 /// No configuration is longer.
@@ -46,11 +46,21 @@ pub(super) enum Kind {
     End,
     /// What a disk held before the run: number of the disk, its file's bytes.
     Disk,
+    /// The snapshot that the run goes on from: its seal, and its directory.
+    Snapshot,
 }
 
 /// All kinds, by their numbers.
-const KINDS: [Kind; 7] =
-    [Kind::File, Kind::ConsoleSize, Kind::Input, Kind::Share, Kind::Mark, Kind::End, Kind::Disk];
+const KINDS: [Kind; 8] = [
+    Kind::File,
+    Kind::ConsoleSize,
+    Kind::Input,
+    Kind::Share,
+    Kind::Mark,
+    Kind::End,
+    Kind::Disk,
+    Kind::Snapshot,
+];
 
 impl Kind {
     /// The kind of a number.

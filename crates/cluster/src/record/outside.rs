@@ -12,6 +12,7 @@ use crate::run::Host;
 use machine::dev::virtio::p9::share::Share;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -145,6 +146,27 @@ impl Outside {
                     Some(_) => Err(RecordError::Changed { what: what.to_owned() }),
                 }
             }
+        }
+    }
+
+    /// Takes note of the snapshot that the run goes on from, if it does: its directory and its seal.
+    ///
+    /// Errors: the recorded run went on from another one, or from none.
+    pub fn snapshot(&self, start: Option<(&Path, blake3::Hash)>) -> Result<(), RecordError> {
+        let what = "snapshot".to_owned();
+        match (&self.tape, start) {
+            (Tape::Off, _) | (Tape::Recording(_), None) => Ok(()),
+            (Tape::Recording(recorder), Some((dir, seal))) => {
+                let payload = [seal.as_bytes(), dir.as_os_str().as_bytes()].concat();
+                lock(recorder).put(Kind::Snapshot, 0, 0, 0, &payload);
+                Ok(())
+            }
+            (Tape::Playing(player), start) => match (&lock(player).recording.snapshot, start) {
+                (None, None) => Ok(()),
+                (Some((recorded, _)), Some((_, seal))) if seal == *recorded => Ok(()),
+                (Some(_), Some(_)) => Err(RecordError::Changed { what }),
+                (recorded, _) => Err(RecordError::Files { what, recorded: recorded.is_some() }),
+            },
         }
     }
 

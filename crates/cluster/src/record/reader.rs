@@ -5,8 +5,10 @@
 use super::failure::RecordError;
 use super::format::{self, CHECK_BYTES, HASH_BYTES, HEAD_BYTES, Head, Kind, PREAMBLE_BYTES};
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,7 @@ pub struct Recording {
     pub(super) sizes: BTreeMap<u16, (u16, u16)>,
     pub(super) files: BTreeMap<(u16, String), [u8; HASH_BYTES]>,
     pub(super) disks: BTreeMap<(u16, u16), Place>,
+    pub(super) snapshot: Option<([u8; HASH_BYTES], PathBuf)>,
     ending: Option<Ending>,
     pub(super) reached_ns: u64,
     torn: Option<u64>,
@@ -75,6 +78,7 @@ impl Recording {
             sizes: BTreeMap::new(),
             files: BTreeMap::new(),
             disks: BTreeMap::new(),
+            snapshot: None,
             ending: None,
             reached_ns: 0,
             torn: None,
@@ -107,6 +111,11 @@ impl Recording {
     /// Where the file breaks off within an entry.
     pub fn torn(&self) -> Option<u64> {
         self.torn
+    }
+
+    /// Where the snapshot was that the recorded run went on from, if it did.
+    pub fn snapshot(&self) -> Option<&Path> {
+        self.snapshot.as_ref().map(|(_, dir)| dir.as_path())
     }
 
     /// How far the recorded run came at least.
@@ -149,6 +158,10 @@ impl Recording {
             Kind::Disk => {
                 let [a, b, ..] = *payload else { return Err("a disk without its number") };
                 self.disks.insert((head.node, u16::from_le_bytes([a, b])), place);
+            }
+            Kind::Snapshot => {
+                let (seal, dir) = payload.split_first_chunk().ok_or("a snapshot without its seal")?;
+                self.snapshot = Some((*seal, PathBuf::from(OsStr::from_bytes(dir))));
             }
             Kind::Mark => {}
             Kind::End => {

@@ -31,6 +31,15 @@ impl Snapshot {
         &self.manifest
     }
 
+    /// The checksum of the manifest, which holds those of all else.
+    ///
+    /// Errors: [`SnapshotError`], when it cannot be read any more.
+    pub fn seal(&self) -> Result<blake3::Hash, SnapshotError> {
+        let path = self.dir.join(super::MANIFEST);
+        let bytes = std::fs::read(&path).map_err(SnapshotError::host("read", &path))?;
+        Ok(blake3::hash(&bytes))
+    }
+
     /// The configuration of the run.
     ///
     /// Errors: [`SnapshotError`], when the file is missing or damaged.
@@ -93,11 +102,11 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Compares the files under the disks, in the same order, with what they were.
+    /// Compares the files under the disks, in the same order, with what they were, but for those `elsewhere` looked at.
     ///
     /// Errors: [`SnapshotError`], when one is not to be read, or has changed.
-    pub fn check_disks(&self, files: &[PathBuf]) -> Result<(), SnapshotError> {
-        super::disks::check(&self.manifest.disks, files)
+    pub fn check_disks(&self, files: &[PathBuf], elsewhere: &[PathBuf]) -> Result<(), SnapshotError> {
+        super::disks::check(&self.manifest.disks, files, elsewhere)
     }
 
     /// Reads every file and compares it with its checksum.

@@ -71,7 +71,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         ));
     }
     let started = Instant::now();
-    let surroundings = Surroundings::new(config, manner.lockstep.is_some())?;
+    let surroundings = Surroundings::new(config, manner.lockstep.is_some(), plan.restore.as_ref())?;
     let prepared = debugger::prepare(config, manner)?;
     let forks = config.groups.iter().any(|group| group.node.fork) && plan.restore.is_none();
     if forks && !manner.unconfined {
@@ -153,7 +153,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
 ///
 /// Errors: whatever keeps it from running.
 pub(crate) fn cluster(config: &Config) -> Result<Cluster, Failure> {
-    let surroundings = Surroundings::new(config, false)?;
+    let surroundings = Surroundings::new(config, false, None)?;
     build::build(config, &Manner::default(), &Plan::default(), &surroundings).map(|built| built.cluster)
 }
 

@@ -1,6 +1,7 @@
 //! Snapshots of a session: when they are made, where they go, and how a run goes on from one.
 
 use super::figures::seconds;
+use super::surroundings::recorded_start;
 use crate::config::units::write_bytes;
 use crate::config::{Boot, Config, Tape, canonical};
 use crate::exit::{Exit, Failure};
@@ -67,6 +68,22 @@ impl Plan {
         config.run.max_instructions = None;
         self.restore = Some(snapshot);
         Ok(config)
+    }
+
+    /// Opens the snapshot that a recorded run went on from, if it did; at `dir` where that is given.
+    ///
+    /// Errors: the recording cannot be used, or the snapshot.
+    pub(crate) fn replaying(&mut self, recording: &Path, dir: Option<PathBuf>) -> Result<(), Failure> {
+        let Some(dir) = dir.map_or_else(|| recorded_start(recording), |dir| Ok(Some(dir)))? else {
+            return Ok(());
+        };
+        let open = Snapshot::open(&dir);
+        self.restore = Some(open.map_err(|error| {
+            let Failure { exit, text } = failure(&error);
+            let help = "the recorded run went on from it; --restore DIR says where it is now";
+            Failure { exit, text: format!("{text}\n  help: {help}") }
+        })?);
+        Ok(())
     }
 }
 
@@ -148,7 +165,12 @@ impl<'a> Recorder<'a> {
         let disks =
             if plan.snapshots.is_empty() && plan.restore.is_none() { Vec::new() } else { disks(config)? };
         if let Some(snapshot) = &plan.restore {
-            snapshot.check_disks(&disks).map_err(|error| failure(&error))?;
+            let elsewhere = match config.run.tape {
+                // Its recording says what they were, and may hold what they held.
+                Tape::Replay(_) => disks_of_nodes(config),
+                Tape::Off | Tape::Record(_) => Vec::new(),
+            };
+            snapshot.check_disks(&disks, &elsewhere).map_err(|error| failure(&error))?;
             cluster.restore_from(snapshot).map_err(|error| failure(&error))?;
             set_commands(cluster, config)?;
         }
@@ -156,7 +178,13 @@ impl<'a> Recorder<'a> {
             cluster.prepare_snapshots();
         }
         plan.snapshots.iter().filter_map(|planned| planned.mark).for_each(|mark| cluster.interrupt_at(mark));
-        Ok(Recorder { plan, what, config: canonical(&absolute(config)), disks, written: Vec::new() })
+        Ok(Recorder {
+            plan,
+            what,
+            config: canonical(&found_from_anywhere(config)),
+            disks,
+            written: Vec::new(),
+        })
     }
 
     /// Runs to the end, making snapshots on the way.
@@ -212,6 +240,11 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// The files under the disks that the nodes were given, without the roots of images.
+fn disks_of_nodes(config: &Config) -> Vec<PathBuf> {
+    config.groups.iter().flat_map(|group| &group.node.disks).map(|disk| disk.file.clone()).collect()
+}
+
 /// The files under the disks, each once, in the order in which the nodes name them.
 pub(super) fn disks(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
@@ -224,10 +257,15 @@ pub(super) fn disks(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// The path by which a file is found from anywhere.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The configuration with its disks named so that they are found from anywhere.
-fn absolute(config: &Config) -> Config {
+fn found_from_anywhere(config: &Config) -> Config {
     let mut config = config.clone();
-    let make = |path: &mut PathBuf| *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+    let make = |path: &mut PathBuf| *path = absolute(path);
     config.each_node(|node| {
         node.disks.iter_mut().for_each(|disk| make(&mut disk.file));
         node.shares.iter_mut().for_each(|share| make(&mut share.host));

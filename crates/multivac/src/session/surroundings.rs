@@ -1,11 +1,14 @@
 //! What a session has around its machine: the tape of what comes from outside, and the folders it shares.
 
+use super::snapshot::absolute;
+use super::snapshot_failure;
 use crate::config::{self, Config, Node, Output, Tape, canonical, shell_word};
 use crate::exit::{Exit, Failure};
 use cluster::boot::SharedFolder;
 use cluster::record::{Ending, Outside, PARTIAL, RecordError, Recorder, Recording, Replayed, Verdict};
 use cluster::run::End;
 use cluster::share::HostShare;
+use cluster::snapshot::Snapshot;
 use fabric::NodeId;
 use machine::dev::virtio::p9::share::Share;
 use std::path::{Path, PathBuf};
@@ -96,6 +99,14 @@ pub(crate) fn recorded_config(path: &Path) -> Result<Config, Failure> {
     parse(path, &recording)
 }
 
+/// The snapshot that a recorded run went on from, if it did.
+///
+/// Errors: the recording cannot be used.
+pub(super) fn recorded_start(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let recording = Recording::open(path).map_err(|error| refuse(&error))?;
+    Ok(recording.snapshot().map(Path::to_owned))
+}
+
 fn parse(path: &Path, recording: &Recording) -> Result<Config, Failure> {
     // Relative names in it are relative to where the run was started, as on a command line.
     let mut config = Config::parse(Path::new("recording"), recording.configuration()).map_err(|failure| {
@@ -109,10 +120,15 @@ fn parse(path: &Path, recording: &Recording) -> Result<Config, Failure> {
 }
 
 impl Surroundings {
-    /// Opens the tape that the configuration names; with `shadowed` a second node runs beside the one.
+    /// Opens the tape that the configuration names; with `shadowed` a second node runs beside the one, and `start` is the
+    /// snapshot that the run goes on from.
     ///
     /// Errors: it cannot be written or read, or the recorded run was another one.
-    pub(super) fn new(config: &Config, shadowed: bool) -> Result<Surroundings, Failure> {
+    pub(super) fn new(
+        config: &Config,
+        shadowed: bool,
+        start: Option<&Snapshot>,
+    ) -> Result<Surroundings, Failure> {
         let mut outside = match &config.run.tape {
             Tape::Off => Outside::live(),
             Tape::Record(path) => {
@@ -133,6 +149,10 @@ impl Surroundings {
         if shadowed {
             outside.set_shadowed();
         }
+        let sealed = start.map(|start| Ok((absolute(start.dir()), start.seal()?))).transpose();
+        let sealed = sealed.map_err(|error| snapshot_failure(&error))?;
+        let sealed = sealed.as_ref().map(|(dir, seal)| (dir.as_path(), *seal));
+        outside.snapshot(sealed).map_err(|error| refuse(&error))?;
         Ok(Surroundings { outside, tape: config.run.tape.clone(), folders: Mutex::default() })
     }
 

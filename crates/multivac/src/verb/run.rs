@@ -77,10 +77,10 @@ pub(crate) struct Args {
     #[arg(long = "snapshot-at", value_name = "WHEN=DIR")]
     snapshots: Vec<Planned>,
     /// Go on from a snapshot; engine, threads, limits and, if it was made before it started, the command may be
-    /// others than they were.
+    /// others than they were. With --replay, where the snapshot is now that the recorded run went on from.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "config", "image", "init", "kernel", "initrd", "append", "bios", "disks", "shares", "elf", "entry", "signature",
-        "harts", "memory", "timing", "mmu", "nodes", "topology", "seed", "sets", "record", "replay",
+        "harts", "memory", "timing", "mmu", "nodes", "topology", "seed", "sets",
     ])]
     restore: Option<PathBuf>,
     /// Capture the frames of all nodes, or of those of `[output] pcap`, in a file for Wireshark (pcapng).
@@ -191,11 +191,15 @@ impl Args {
             live: self.live,
         };
         let mut plan = Plan { snapshots: std::mem::take(&mut self.snapshots), restore: None };
-        let base = match &self.restore {
-            Some(dir) => plan.restoring(dir)?,
-            None => self.base()?,
+        let restore = self.restore.take();
+        let base = match &restore {
+            Some(dir) if self.replay.is_none() => plan.restoring(dir)?,
+            _ => self.base()?,
         };
         let config = self.resolve(base)?;
+        if let config::Tape::Replay(path) = &config.run.tape {
+            plan.replaying(path, restore)?;
+        }
         session::run(&config, &manner, &plan)
     }
 
