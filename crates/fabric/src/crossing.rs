@@ -46,6 +46,11 @@ impl Watch {
         self.outputs = links.iter().map(|link| (link.index(), (*link, true))).collect();
     }
 
+    /// Whether no link is watched.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// A packet's first flit is on the link of `output` at cycle `at`.
     #[inline]
     pub(crate) fn cross(&mut self, output: usize, packet: &Packet, at: u64) {

@@ -84,7 +84,7 @@ fn routings(topology: &Topology) -> Vec<Algorithm> {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes minutes"]
 fn every_network_routing_and_switching() {
     use Switching::{Circuit, CutThrough, StoreAndForward, Wormhole};
     let schemes = [StoreAndForward, CutThrough, Wormhole, Circuit];

@@ -93,7 +93,7 @@ impl FlitNetwork {
                 // Who asks alone has it.
                 let place = first + ready.trailing_zeros() as usize;
                 let (input, vc) = ((place - first) >> state.vc_bits, byte(place & (state.vcs - 1)));
-                let output = usize::from(state.input[place].out) >> state.vc_bits;
+                let output = usize::from(state.channel[place].out) >> state.vc_bits;
                 state.turn(first, input, vc, output);
                 self.scratch.grants.push(index(place));
                 return;
@@ -110,7 +110,7 @@ impl FlitNetwork {
                     self.plan.choose(state, first, input, channels)
                 };
                 let output =
-                    usize::from(state.input[first + (input << state.vc_bits) + vc].out) >> state.vc_bits;
+                    usize::from(state.channel[first + (input << state.vc_bits) + vc].out) >> state.vc_bits;
                 self.scratch.chosen[input] = byte(vc);
                 self.scratch.asks[output] |= 1 << input;
                 outputs |= 1 << output;
@@ -178,7 +178,7 @@ impl FlitNetwork {
         }
         let state = &self.state;
         let size = number(state.stride() + 1);
-        let start = state.ring[first + usize::from(output)].next_in;
+        let start = state.channel[first + usize::from(output)].next_in;
         let key = |input: u16| {
             let class = self.plan.priority_of(usize::from(input) & (state.vcs - 1));
             (std::cmp::Reverse(class), rank(input, start, size))
@@ -196,8 +196,9 @@ impl FlitNetwork {
         {
             return Some(output);
         }
-        let (out, ring) = (usize::from(state.input[first + input].out), state.ring[first + input]);
-        let mut free = state.free(first + out) & ring.wanted;
+        let channel = &state.channel[first + input];
+        let out = usize::from(channel.out);
+        let mut free = state.free(first + out) & channel.wanted;
         if free == 0 {
             return None;
         }
@@ -207,7 +208,7 @@ impl FlitNetwork {
                 return None;
             }
         }
-        let skip = usize::from(ring.next_out).saturating_sub(out);
+        let skip = usize::from(channel.next_out).saturating_sub(out);
         let vc =
             if skip < state.vcs { round_robin(u64::from(free), byte(skip)) } else { free.trailing_zeros() };
         Some(number(out + vc as usize))
@@ -215,16 +216,16 @@ impl FlitNetwork {
 
     /// Of the channels in `free` at the output port `out`, those whose buffer has room for the whole packet.
     fn with_room(&self, out: usize, free: u16, place: usize) -> u16 {
-        let flits = self.state.input[place].left;
+        let flits = self.state.channel[place].left;
         (0..self.state.vcs)
-            .filter(|vc| free >> vc & 1 == 1 && self.state.output[out + vc].credits >= flits)
+            .filter(|vc| free >> vc & 1 == 1 && self.state.channel[out + vc].credits >= flits)
             .fold(0, |mask, vc| mask | 1 << vc)
     }
 
     /// A free adaptive channel on the shortest path whose channels have the most room.
     fn choose_adaptive(&self, router: usize, first: usize, place: usize) -> Option<u16> {
         let state = &self.state;
-        let packet = self.packets[state.front(place)].packet;
+        let packet = self.packets[state.channel[place].front].packet;
         let to: NodeId = packet.to;
         let mut ports = self.routes.minimal_ports(RouterId(index(router)), to);
         let mask = self.plan.mask(packet.class, 0);
@@ -239,7 +240,7 @@ impl FlitNetwork {
             if free == 0 {
                 continue;
             }
-            let channels = &state.output[first + out..][..state.vcs];
+            let channels = &state.channel[first + out..][..state.vcs];
             let room: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             if best.is_none_or(|(most, _, _)| room > most) {
                 best = Some((room, out, free));
@@ -253,12 +254,12 @@ impl FlitNetwork {
     fn take_channel(&mut self, first: usize, output: usize, input: usize) {
         let state = &mut self.state;
         let (place, out) = (first + input, first + output);
-        state.ring[place].next_out = number(output + 1);
-        state.ring[out].next_in = number(input + 1);
-        let channel = &mut state.output[out];
+        let channel = &mut state.channel[out];
+        channel.next_in = number(input + 1);
         channel.owner = number(input);
         let credit = u64::from(channel.credits > 0);
-        let held = &mut state.input[place];
+        let held = &mut state.channel[place];
+        held.next_out = number(output + 1);
         held.stage = Stage::Idle;
         held.out = number(output);
         held.fresh = true;

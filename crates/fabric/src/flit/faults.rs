@@ -43,9 +43,9 @@ impl FlitNetwork {
     fn at_port(&self, (router, port): (RouterId, Port)) -> Vec<u32> {
         let state = &self.state;
         let out = state.place(router.index(), port.index());
-        let owners = state.output[out..out + state.vcs].iter().map(|output| output.owner);
+        let owners = state.channel[out..out + state.vcs].iter().map(|output| output.owner);
         let input = |owner| state.first(router.index()) + usize::from(owner);
-        owners.filter(|owner| *owner != FREE).map(|owner| state.front(input(owner))).collect()
+        owners.filter(|owner| *owner != FREE).map(|owner| state.channel[input(owner)].front).collect()
     }
 
     /// Empties the network; packets go back to their sources in the order of their injection, but for the lost.

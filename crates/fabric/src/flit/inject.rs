@@ -145,7 +145,7 @@ impl FlitNetwork {
         let random = mix(self.config.seed ^ sequence.wrapping_mul(0x9e37_79b9));
         let state = &self.state;
         let waiting = |port: crate::ids::Port| {
-            let channels = &state.output[state.place(router.index(), port.index())..][..state.vcs];
+            let channels = &state.channel[state.place(router.index(), port.index())..][..state.vcs];
             let free: u32 = channels.iter().map(|out| u32::from(out.credits)).sum();
             index(state.depth * state.vcs) - free
         };
@@ -205,7 +205,7 @@ impl FlitNetwork {
         }
         let place = sources.entrances[node] + index(vc);
         if head {
-            self.state.enter(place as usize, slot);
+            self.enter(place as usize, slot);
         }
         self.arrivals.push(self.now + self.spans.inject, place);
         self.last_move = self.now;

@@ -106,7 +106,7 @@ impl VcPlan {
         while ready != 0 {
             let vc = ready.trailing_zeros() as usize;
             ready &= ready - 1;
-            let output = usize::from(state.input[place + vc].out) >> state.vc_bits;
+            let output = usize::from(state.channel[place + vc].out) >> state.vc_bits;
             let class = usize::from(u8::MAX - self.priority_of(vc));
             let key = class << 16 | rank(output, turns.next_output) << 8 | rank(vc, turns.next_vc);
             if key < best.0 {

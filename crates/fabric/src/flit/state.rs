@@ -1,9 +1,9 @@
 //! The state of all routers in flat arrays by (router, port, virtual channel).
 //!
 //! A router has `stride` places, a power of two: channel `v` of port `p` of router `r` is the place
-//! `r * stride + p * vcs + v`, which names an input channel in the arrays of inputs and an output channel in those of
-//! outputs. What a router has to do is found in masks with a bit for each of its places, up to 64 in a [`Word`].
+//! `r * stride + p * vcs + v`, which names an input channel and an output channel. What a router has to do is found in masks with a bit for each of its places, up to 64 in a [`Word`].
 
+use super::flying::NONE;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ids::{NodeId, RouterId, small};
@@ -33,42 +33,55 @@ pub(super) enum Stage {
     Wait,
 }
 
-/// What every flit of an input channel needs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Input {
+/// A channel of a port: what it is as an input and, under the same place, as an output. Two share a cache line.
+///
+/// The packets of an input are its front and those behind it, which lie in a ring of their own; a packet is entered when
+/// its head is sent.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(super) struct Channel {
     /// Flits that have arrived.
     pub(super) visible: u16,
     /// Flits of the front packet that have not left.
     pub(super) left: u16,
     /// The output channel, `port * vcs + vc`; before one is held, the first channel of the output port.
     pub(super) out: u16,
-    /// Whether the next flit to leave is its packet's first.
-    pub(super) fresh: bool,
-    pub(super) stage: Stage,
-}
-
-/// What only heads and tails need: the packets of an input channel are a ring.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ring {
-    /// The front packet's place.
-    pub(super) head: u16,
-    /// Where the next packet from upstream goes; it is written when its head is sent.
-    pub(super) tail: u16,
-    /// The output channels that the front packet may ask for.
+    /// The output channels of that port that the front packet may ask for.
     pub(super) wanted: u16,
+    /// The front packet, or [`NONE`].
+    pub(super) front: u32,
+    /// The first of the packets behind it, and how many they are.
+    behind: (u16, u16),
     /// Where the round robin over output channels starts: after the one granted last.
     pub(super) next_out: u16,
-    /// Where the round robin of the output channel of this place over input channels starts.
+    pub(super) stage: Stage,
+    /// Whether the next flit to leave is its packet's first.
+    pub(super) fresh: bool,
+    /// As an output: free places of its buffer downstream, as far as is known here.
+    pub(super) credits: u16,
+    /// As an output: the input channel (`port * vcs + vc`) that holds it, or [`FREE`].
+    pub(super) owner: u16,
+    /// As an output: where its round robin over input channels starts.
     pub(super) next_in: u16,
 }
 
-/// An output channel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
-    /// Free places of its buffer downstream, as far as is known here.
-    pub(super) credits: u16,
-    /// The input channel (`port * vcs + vc`) that holds it, or [`FREE`].
-    pub(super) owner: u16,
+impl Channel {
+    fn at_rest(credits: u16) -> Channel {
+        Channel {
+            visible: 0,
+            left: 0,
+            out: 0,
+            wanted: 0,
+            front: NONE,
+            behind: (0, 0),
+            next_out: 0,
+            stage: Stage::Idle,
+            fresh: false,
+            credits,
+            owner: FREE,
+            next_in: 0,
+        }
+    }
 }
 
 /// Masks over the places of a router, or over 64 of them.
@@ -122,10 +135,9 @@ pub(super) struct State {
     word_bits: u32,
     pub(super) depth: usize,
     pub(super) words: Vec<Word>,
-    pub(super) input: Vec<Input>,
-    pub(super) output: Vec<Output>,
-    pub(super) ring: Vec<Ring>,
-    packets: Vec<u32>,
+    pub(super) channel: Vec<Channel>,
+    /// Packets behind the front ones, `depth` for each channel.
+    behind: Vec<u32>,
     /// By place of a channel over the channels of a port.
     pub(super) port: Vec<PortState>,
     /// Routers in which a waiting head may find a channel: since the last try a head came, or a channel became free.
@@ -180,10 +192,8 @@ impl State {
             word_bits,
             depth: config.buffer_flits as usize,
             words: vec![Word::default(); places >> word_bits],
-            input: vec![Input::default(); places],
-            output: vec![Output { credits: 0, owner: FREE }; places],
-            ring: vec![Ring::default(); places],
-            packets: vec![0; places * config.buffer_flits as usize],
+            channel: vec![Channel::at_rest(0); places],
+            behind: vec![NONE; places * config.buffer_flits as usize],
             port,
             retry: vec![0; routers.div_ceil(64)],
             active: vec![0; routers.div_ceil(64)],
@@ -195,10 +205,8 @@ impl State {
     /// Empties all buffers and forgets all claims; what links have carried is kept.
     pub(super) fn clear(&mut self) {
         self.words.fill(Word { free: u64::MAX, ..Word::default() });
-        self.input.fill(Input::default());
-        self.ring.fill(Ring::default());
         let credits = u16::try_from(self.depth).unwrap_or(u16::MAX);
-        self.output.fill(Output { credits, owner: FREE });
+        self.channel.fill(Channel::at_rest(credits));
         self.retry.fill(0);
         self.active.fill(0);
     }
@@ -261,22 +269,35 @@ impl State {
         self.port[place >> self.vc_bits].peer
     }
 
-    /// The packet at the front of an input channel.
-    pub(super) fn front(&self, place: usize) -> u32 {
-        self.packets[place * self.depth + usize::from(self.ring[place].head)]
+    /// Enters a packet whose head is on its way to an input channel; whether it is the front one.
+    pub(super) fn enter(&mut self, place: usize, packet: u32) -> bool {
+        let channel = &mut self.channel[place];
+        if channel.front == NONE {
+            channel.front = packet;
+            return true;
+        }
+        let (first, count) = channel.behind;
+        channel.behind.1 += 1;
+        let mut slot = usize::from(first) + usize::from(count);
+        if slot >= self.depth {
+            slot -= self.depth;
+        }
+        self.behind[place * self.depth + slot] = packet;
+        false
     }
 
-    /// Enters a packet whose head is on its way to an input channel.
-    pub(super) fn enter(&mut self, place: usize, packet: u32) {
-        let ring = &mut self.ring[place];
-        self.packets[place * self.depth + usize::from(ring.tail)] = packet;
-        ring.tail = after(ring.tail, self.depth);
-    }
-
-    /// Takes the front packet out of an input channel, whose tail has left.
-    pub(super) fn leave(&mut self, place: usize) {
-        let ring = &mut self.ring[place];
-        ring.head = after(ring.head, self.depth);
+    /// Takes the front packet out of an input channel, whose tail has left; whether another follows it.
+    pub(super) fn leave(&mut self, place: usize) -> bool {
+        let channel = &mut self.channel[place];
+        let (first, count) = channel.behind;
+        if count == 0 {
+            channel.front = NONE;
+            return false;
+        }
+        channel.front = self.behind[place * self.depth + usize::from(first)];
+        let next = if usize::from(first) + 1 == self.depth { 0 } else { first + 1 };
+        channel.behind = (next, count - 1);
+        true
     }
 
     pub(super) fn wake(&mut self, router: usize) {
@@ -307,11 +328,6 @@ impl State {
         self.retry[router / 64] &= !(1 << (router % 64));
         marked
     }
-}
-
-/// The place behind one in a ring.
-fn after(place: u16, depth: usize) -> u16 {
-    if usize::from(place) + 1 == depth { 0 } else { place + 1 }
 }
 
 /// The first place of each node's port in its router.

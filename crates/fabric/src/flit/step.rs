@@ -61,7 +61,7 @@ impl FlitNetwork {
     /// A flit arrives in an input channel.
     fn arrive(&mut self, place: usize) {
         let state = &mut self.state;
-        state.input[place].visible += 1;
+        state.channel[place].visible += 1;
         let bit = state.bit(place);
         let word = state.word(place);
         word.filled |= 1 << bit;
@@ -72,35 +72,61 @@ impl FlitNetwork {
         if holding {
             return;
         }
-        match state.input[place].stage {
+        match state.channel[place].stage {
             Stage::Idle => self.new_front(place),
             Stage::Hold => self.maybe_whole(place),
             Stage::Wait => {}
         }
     }
 
+    /// Enters a packet whose head is on its way to an input channel.
+    pub(super) fn enter(&mut self, place: usize, packet: u32) {
+        if self.state.enter(place, packet) {
+            self.route(place);
+        }
+    }
+
+    /// Finds the way of a channel's front packet, whose head may not have arrived.
+    fn route(&mut self, place: usize) {
+        let state = &mut self.state;
+        let router = state.router(place);
+        let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
+        let arrival = Arrival {
+            port: port_of(port),
+            class: self.plan.class_of(vc),
+            fresh: state.peer(place) & NODE != 0,
+        };
+        let channel = &mut state.channel[place];
+        let flying = &mut self.packets[channel.front];
+        let hop = self.routes.hop(RouterId(index(router)), arrival, &mut flying.trip);
+        channel.left = number(flying.packet.flits as usize);
+        channel.out = u16::from(hop.port.0) << state.vc_bits;
+        channel.wanted = self.plan.mask(flying.packet.class, hop.class);
+    }
+
     /// A head flit has come to the front.
     fn new_front(&mut self, place: usize) {
-        let flits = self.packets[self.state.front(place)].packet.flits;
-        let input = &mut self.state.input[place];
-        input.stage = Stage::Hold;
-        input.left = number(flits as usize);
-        if self.config.switching != Switching::StoreAndForward
-            || self.at_source(place)
-            || self.state.input[place].visible >= self.state.input[place].left
-        {
+        self.state.channel[place].stage = Stage::Hold;
+        if self.config.switching != Switching::StoreAndForward || self.at_source(place) || self.whole(place) {
             self.decide(place);
         }
     }
 
     /// Under store-and-forward, goes on once the last flit has come; at its source a packet is whole anyway.
     fn maybe_whole(&mut self, place: usize) {
+        let channel = &self.state.channel[place];
         if self.config.switching == Switching::StoreAndForward
             && !self.at_source(place)
-            && self.state.input[place].visible == self.state.input[place].left
+            && channel.visible == channel.left
         {
             self.decide(place);
         }
+    }
+
+    /// Whether all flits of the front packet have come.
+    fn whole(&self, place: usize) -> bool {
+        let channel = &self.state.channel[place];
+        channel.visible >= channel.left
     }
 
     fn at_source(&self, place: usize) -> bool {
@@ -115,31 +141,19 @@ impl FlitNetwork {
         }
     }
 
-    /// Finds the front packet's output and lets it ask for a channel there.
+    /// Lets the front packet ask for a channel of its output.
     fn may_ask(&mut self, place: usize) {
         let state = &mut self.state;
-        let router = state.router(place);
-        let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
-        let flying = &mut self.packets[state.front(place)];
-        let arrival = Arrival {
-            port: port_of(port),
-            class: self.plan.class_of(vc),
-            fresh: state.peer(place) & NODE != 0,
-        };
-        let hop = self.routes.hop(RouterId(index(router)), arrival, &mut flying.trip);
-        state.ring[place].wanted = self.plan.mask(flying.packet.class, hop.class);
-        let input = &mut state.input[place];
-        input.stage = Stage::Wait;
-        input.out = u16::from(hop.port.0) << state.vc_bits;
+        state.channel[place].stage = Stage::Wait;
         let bit = state.bit(place);
         state.word(place).waiting |= 1 << bit;
-        state.try_again(router);
+        state.try_again(state.router(place));
     }
 
     /// A credit comes back to an output channel.
     fn credit(&mut self, place: usize) {
         let state = &mut self.state;
-        let output = &mut state.output[place];
+        let output = &mut state.channel[place];
         output.credits += 1;
         let owner = output.owner;
         if owner != FREE {
@@ -160,57 +174,57 @@ impl FlitNetwork {
     /// Moves a flit of an input channel that won the switch.
     fn forward(&mut self, router: usize, place: usize) {
         let (state, now) = (&mut self.state, self.now);
-        let input = &mut state.input[place];
-        input.visible -= 1;
-        input.left -= 1;
-        let (empty, tail, head) = (input.visible == 0, input.left == 0, input.fresh);
-        let out = state.first(router) + usize::from(state.input[place].out);
-        let output = &mut state.output[out];
+        let vcs = state.vcs - 1;
+        let first = state.first(router);
+        let channel = &mut state.channel[place];
+        channel.visible -= 1;
+        channel.left -= 1;
+        let (packet, left, empty) = (channel.front, channel.left, channel.visible == 0);
+        let head = std::mem::take(&mut channel.fresh);
+        let out = first + usize::from(channel.out);
+        let output = &mut state.channel[out];
         output.credits -= 1;
         let starved = output.credits == 0;
         let bit = state.bit(place);
         let word = state.word(place);
         word.filled &= !(u64::from(empty) << bit);
         word.credited &= !(u64::from(starved) << bit);
-        let vcs = state.vcs - 1;
         let up = state.peer(place);
-        let port = &mut state.port[out >> state.vc_bits];
-        port.sent += 1;
-        let down = port.peer;
         if up & NODE == 0 {
             self.credits.push(now + self.spans.credit, up | index(place & vcs));
         } else {
             let channel = ((up & !NODE) << state.vc_bits) | index(place & vcs);
             self.node_credits.push(now + self.spans.node_credit, channel);
         }
-        if down & NODE == 0 {
-            let there = down | index(out & vcs);
-            if head {
-                let packet = state.front(place);
-                state.enter(there as usize, packet);
-            }
+        let port = &mut state.port[out >> state.vc_bits];
+        port.sent += 1;
+        if port.peer & NODE == 0 {
+            let there = port.peer | index(out & vcs);
             self.arrivals.push(now + self.spans.flight, there);
+            if head {
+                self.send_head(packet, out, there as usize);
+            }
         } else {
-            let (packet, left) = (state.front(place), state.input[place].left);
             self.ejected.push(now + self.spans.flight, Ejected { packet, left, place: index(out) });
         }
-        if head {
-            state.input[place].fresh = false;
-            let flying = &mut self.packets[state.front(place)];
-            flying.routers += 1;
-            if down & NODE == 0 {
-                self.watch.cross(state.link_index(out), &flying.packet, now + self.spans.switched);
-            }
-            if !self.hazards.none() && down & NODE == 0 {
-                self.hazards.cross(state.link_index(out), flying.sequence, &mut flying.fate);
-            }
-        }
-        if tail {
+        if left == 0 {
             self.release(router, place, out);
             if !empty {
                 self.new_front(place);
             }
         }
+    }
+
+    /// A head sets out for the input channel `there` of the next router.
+    fn send_head(&mut self, packet: u32, out: usize, there: usize) {
+        let flying = &mut self.packets[packet];
+        flying.routers += 1;
+        if !(self.watch.is_empty() && self.hazards.none()) {
+            let link = self.state.link_index(out);
+            self.watch.cross(link, &flying.packet, self.now + self.spans.switched);
+            self.hazards.cross(link, flying.sequence, &mut flying.fate);
+        }
+        self.enter(there, packet);
     }
 
     /// A tail has left: its output channel is free, its packet no longer in the input channel.
@@ -219,9 +233,11 @@ impl FlitNetwork {
         let (bit, out_bit) = (state.bit(place), state.bit(out));
         state.word(place).holding &= !(1 << bit);
         state.word(out).free |= 1 << out_bit;
-        state.output[out].owner = FREE;
-        state.leave(place);
+        state.channel[out].owner = FREE;
         state.try_again(router);
+        if state.leave(place) {
+            self.route(place);
+        }
     }
 
     /// A flit reaches its node.
@@ -246,7 +262,8 @@ impl FlitNetwork {
             packet: flying.packet,
             injected: flying.injected,
             delivered: Cycle(self.now),
-            routers: flying.routers,
+            // The last one led to the node.
+            routers: flying.routers + 1,
             corrupted: false,
             again: false,
         };

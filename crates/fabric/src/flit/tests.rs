@@ -53,21 +53,21 @@ fn four_h_and_two_and_the_length_less_one() {
 /// Counts flits and credits: each place of each buffer is a flit's, a credit's, or a credit on its way back.
 fn audit(network: &FlitNetwork) {
     let state = &network.state;
-    let mut flying = vec![0usize; state.input.len()];
-    let mut credits = vec![0usize; state.input.len()];
+    let mut flying = vec![0usize; state.channel.len()];
+    let mut credits = vec![0usize; state.channel.len()];
     let mut node_credits = vec![0usize; network.sources.credits().len()];
     network.arrivals.all().for_each(|place| flying[*place as usize] += 1);
     network.credits.all().for_each(|place| credits[*place as usize] += 1);
     network.node_credits.all().for_each(|channel| node_credits[*channel as usize] += 1);
     network.ejected.all().for_each(|ejected| credits[ejected.place as usize] += 1);
-    let stored = |at: usize| usize::from(state.input[at].visible) + flying[at];
+    let stored = |at: usize| usize::from(state.channel[at].visible) + flying[at];
     for (here, coming) in credits.into_iter().enumerate() {
         let (peer, vc) = (state.peer(here), here % state.vcs);
         if peer == super::state::NOWHERE {
             continue;
         }
         let behind = if peer & NODE != 0 { 0 } else { stored(peer as usize + vc) };
-        assert_eq!(usize::from(state.output[here].credits) + behind + coming, state.depth);
+        assert_eq!(usize::from(state.channel[here].credits) + behind + coming, state.depth);
         if peer & NODE != 0 {
             let node = (peer & !NODE) as usize * state.vcs + vc;
             let free = usize::from(network.sources.credits()[node]);
