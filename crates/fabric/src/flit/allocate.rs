@@ -15,46 +15,33 @@ const PORTS: usize = 64;
 /// What a router's allocation needs for the length of a cycle.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    /// Inputs that ask for each output.
-    asks: [u64; PORTS],
+    /// Inputs that ask for the switch to each output.
+    inputs: [u64; PORTS],
     /// The channel that each input put forward.
     chosen: [u8; PORTS],
-    /// Places of input channels that have the switch.
-    grants: Vec<u32>,
     /// By output channel of the router: the input channel that is ahead.
     ahead: Vec<u16>,
-    /// Output channels that were asked for.
+    /// Output channels that were asked for, and by how many heads.
     asked: Vec<u16>,
+    asks: usize,
 }
 
 impl Default for Scratch {
     fn default() -> Scratch {
         Scratch {
-            asks: [0; PORTS],
+            inputs: [0; PORTS],
             chosen: [0; PORTS],
-            grants: Vec::with_capacity(PORTS),
             ahead: vec![FREE; PORTS * 16],
             asked: Vec::with_capacity(PORTS * 16),
+            asks: 0,
         }
     }
 }
 
-impl Scratch {
-    /// How many flits won the switch.
-    pub(super) fn grants(&self) -> usize {
-        self.grants.len()
-    }
-
-    /// The input channel of a winner.
-    pub(super) fn grant(&self, number: usize) -> usize {
-        self.grants[number] as usize
-    }
-}
-
 /// The first set bit of `mask` from `start` on, going round.
-fn round_robin(mask: u64, start: u8) -> u32 {
-    let from = mask.checked_shr(u32::from(start)).unwrap_or(0);
-    if from != 0 { from.trailing_zeros() + u32::from(start) } else { mask.trailing_zeros() }
+pub(super) fn round_robin(mask: u64, start: u8) -> u32 {
+    let start = u32::from(start);
+    (mask.rotate_right(start).trailing_zeros() + start) % 64
 }
 
 /// How far `index` is after `start` in a round of `size`.
@@ -63,7 +50,7 @@ fn rank(index: u16, start: u16, size: u16) -> u16 {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "ports and channels of a port")]
-fn byte(value: usize) -> u8 {
+pub(super) fn byte(value: usize) -> u8 {
     value as u8
 }
 
@@ -79,9 +66,8 @@ impl State {
 }
 
 impl FlitNetwork {
-    /// Grants the switch; the winners are in the scratch.
-    pub(super) fn allocate_switch(&mut self, router: usize) {
-        self.scratch.grants.clear();
+    /// Grants the switch and moves the flits that won it; how many there are.
+    pub(super) fn allocate_switch(&mut self, router: usize) -> u64 {
         let state = &mut self.state;
         let first = state.first(router);
         let words = state.words_of(router);
@@ -95,72 +81,78 @@ impl FlitNetwork {
                 let (input, vc) = ((place - first) >> state.vc_bits, byte(place & (state.vcs - 1)));
                 let output = usize::from(state.channel[place].out) >> state.vc_bits;
                 state.turn(first, input, vc, output);
-                self.scratch.grants.push(index(place));
-                return;
+                self.forward(router, place);
+                return 1;
             }
             while ready != 0 {
-                let lane = ready.trailing_zeros() >> state.vc_bits;
-                let shift = lane << state.vc_bits;
+                let shift = ready.trailing_zeros() >> state.vc_bits << state.vc_bits;
                 let channels = ready >> shift & state.lane();
                 ready &= !(state.lane() << shift);
-                let input = before + lane as usize;
+                let input = before + (shift >> state.vc_bits) as usize;
+                let place = first + (input << state.vc_bits);
                 let vc = if channels & (channels - 1) == 0 {
                     channels.trailing_zeros() as usize
                 } else {
                     self.plan.choose(state, first, input, channels)
                 };
-                let output =
-                    usize::from(state.channel[first + (input << state.vc_bits) + vc].out) >> state.vc_bits;
-                self.scratch.chosen[input] = byte(vc);
-                self.scratch.asks[output] |= 1 << input;
+                let output = usize::from(state.channel[place + vc].out) >> state.vc_bits;
+                self.scratch.chosen[input % PORTS] = byte(vc);
+                self.scratch.inputs[output % PORTS] |= 1 << input;
                 outputs |= 1 << output;
             }
             before += 64 >> state.vc_bits;
         }
-        self.grant_outputs(first, outputs);
+        self.grant_outputs(router, outputs)
     }
 
     /// Each output of those asked for takes one of its inputs.
-    fn grant_outputs(&mut self, first: usize, mut outputs: u64) {
-        let (state, scratch) = (&mut self.state, &mut self.scratch);
-        let ports = first >> state.vc_bits;
+    fn grant_outputs(&mut self, router: usize, mut outputs: u64) -> u64 {
+        let first = self.state.first(router);
+        let ports = first >> self.state.vc_bits;
+        let moved = outputs.count_ones();
         while outputs != 0 {
             let output = outputs.trailing_zeros() as usize;
             outputs &= outputs - 1;
-            let mut asking = std::mem::take(&mut scratch.asks[output]);
+            let (state, scratch) = (&mut self.state, &mut self.scratch);
+            let mut asking = std::mem::take(&mut scratch.inputs[output % PORTS]);
             if self.config.classes > 1 && asking & (asking - 1) != 0 {
                 asking = self.plan.highest(asking, &scratch.chosen);
             }
             let input = round_robin(asking, state.port[ports + output].next_input) as usize;
-            let vc = scratch.chosen[input];
+            let vc = scratch.chosen[input % PORTS];
             state.turn(first, input, vc, output);
-            scratch.grants.push(index(first + (input << state.vc_bits) + usize::from(vc)));
+            let place = first + (input << state.vc_bits) + usize::from(vc);
+            self.forward(router, place);
         }
+        u64::from(moved)
     }
 
-    /// Grants output channels to waiting heads.
-    pub(super) fn allocate_channels(&mut self, router: usize) {
+    /// Waiting heads ask for output channels; who is ahead at each is in the scratch.
+    pub(super) fn choose_channels(&mut self, router: usize) {
         let first = self.state.first(router);
-        let mut asks = 0;
         let mut before = 0;
         for word in self.state.words_of(router) {
-            let mut waiting = self.state.words[word].waiting;
+            let mut waiting = self.state.take_waiting(word);
             while waiting != 0 {
                 let input = before + waiting.trailing_zeros() as usize;
                 waiting &= waiting - 1;
                 if let Some(output) = self.choose_channel(router, first, input) {
-                    asks += 1;
                     self.ask(first, output, input);
                 }
             }
             before += 64;
         }
+    }
+
+    /// Those who are ahead take their output channels.
+    pub(super) fn take_channels(&mut self, router: usize) {
+        let first = self.state.first(router);
         for number in 0..self.scratch.asked.len() {
             let output = usize::from(self.scratch.asked[number]);
             let input = usize::from(std::mem::replace(&mut self.scratch.ahead[output], FREE));
             self.take_channel(first, output, input);
         }
-        if asks > self.scratch.asked.len() {
+        if std::mem::take(&mut self.scratch.asks) > self.scratch.asked.len() {
             // Who lost may ask for another channel.
             self.state.try_again(router);
         }
@@ -170,6 +162,7 @@ impl FlitNetwork {
     /// Enters a head's request for an output channel; the better of two stays.
     fn ask(&mut self, first: usize, output: u16, input: usize) {
         let input = number(input);
+        self.scratch.asks += 1;
         let ahead = &mut self.scratch.ahead[usize::from(output)];
         if *ahead == FREE {
             *ahead = input;
@@ -208,10 +201,9 @@ impl FlitNetwork {
                 return None;
             }
         }
-        let skip = usize::from(channel.next_out).saturating_sub(out);
-        let vc =
-            if skip < state.vcs { round_robin(u64::from(free), byte(skip)) } else { free.trailing_zeros() };
-        Some(number(out + vc as usize))
+        // Behind the last channel of the port the round goes on at its first.
+        let skip = usize::from(channel.next_out).saturating_sub(out).min(state.vcs);
+        Some(number(out + round_robin(u64::from(free), byte(skip)) as usize))
     }
 
     /// Of the channels in `free` at the output port `out`, those whose buffer has room for the whole packet.
@@ -263,15 +255,12 @@ impl FlitNetwork {
         held.stage = Stage::Idle;
         held.out = number(output);
         held.fresh = true;
-        let (bit, out_bit) = (state.bit(place), state.bit(out));
-        state.word(out).free &= !(1 << out_bit);
-        let word = state.word(place);
-        word.waiting &= !(1 << bit);
-        word.holding |= 1 << bit;
-        word.credited = word.credited & !(1 << bit) | credit << bit;
-        // It has a flit, its head.
-        if credit == 1 {
-            state.wake(state.router(place));
-        }
+        let ((word, bit), (out_word, out_bit)) = (state.spot(place), state.spot(out));
+        state.words[out_word].free &= !out_bit;
+        let word = &mut state.words[word];
+        word.waiting &= !bit;
+        word.holding |= bit;
+        word.credited = (word.credited & !bit) | (bit * credit);
+        // It has a flit, its head; without a credit it waits for one, which wakes the router.
     }
 }

@@ -1,5 +1,6 @@
 //! Nodes as sources: queues of packets, one flit a cycle into the router, by credits as any other link.
 
+use super::allocate::{byte, round_robin};
 use super::flying::{Flying, NONE};
 use super::{FlitNetwork, index};
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(super) struct Sources {
     queues: Vec<Queue>,
     /// Free places of each channel's buffer in the router, by `node * vcs + vc`.
     credits: Vec<u16>,
+    /// Channels with a credit.
+    credited: Vec<u16>,
     /// Channels that no packet holds.
     free: Vec<u16>,
     /// Nodes with a packet that may be sent: since the last try one came, or a credit.
@@ -48,6 +51,7 @@ impl Sources {
             entrances,
             queues: vec![Queue { first: NONE, last: NONE, left: 0, vc: u8::MAX }; nodes * classes],
             credits: vec![0; nodes * vcs],
+            credited: vec![0; nodes],
             free: vec![0; nodes],
             active: vec![0; nodes.div_ceil(64)],
             depth,
@@ -59,6 +63,7 @@ impl Sources {
     /// Takes all channels back and every credit; queues stay, their first packets start again.
     pub(super) fn release(&mut self) {
         self.credits.fill(self.depth);
+        self.credited.fill(u16::MAX);
         self.free.fill(u16::MAX);
         for queue in &mut self.queues {
             queue.left = 0;
@@ -81,7 +86,8 @@ impl Sources {
 
     pub(super) fn credit(&mut self, channel: usize) {
         self.credits[channel] += 1;
-        let node = channel / self.vcs;
+        let node = channel >> self.vcs.trailing_zeros();
+        self.credited[node] |= 1 << (channel & (self.vcs - 1));
         self.active[node / 64] |= 1 << (node % 64);
     }
 
@@ -179,15 +185,11 @@ impl FlitNetwork {
         let queue = &mut sources.queues[node * sources.classes + class];
         let (slot, head) = (queue.first, queue.left == 0);
         if head {
-            let allowed = self.plan.whole(u8::try_from(class).unwrap_or(0)) & sources.free[node];
-            let with_credit = (0..sources.vcs)
-                .filter(|vc| allowed >> vc & 1 == 1 && sources.credits[node * sources.vcs + vc] > 0)
-                .fold(0u16, |mask, vc| mask | 1 << vc);
-            if with_credit == 0 {
+            let allowed = self.plan.whole(byte(class)) & sources.free[node] & sources.credited[node];
+            if allowed == 0 {
                 return false;
             }
-            let after = if queue.vc >= 15 { 0 } else { with_credit & (u16::MAX << (queue.vc + 1)) };
-            let vc = if after != 0 { after } else { with_credit }.trailing_zeros();
+            let vc = round_robin(u64::from(allowed), queue.vc.wrapping_add(1));
             queue.vc = u8::try_from(vc).unwrap_or(0);
             queue.left = u16::try_from(self.packets[slot].packet.flits).unwrap_or(u16::MAX);
             sources.free[node] &= !(1 << vc);
@@ -198,6 +200,7 @@ impl FlitNetwork {
             return false;
         }
         *credits -= 1;
+        sources.credited[node] &= !(u16::from(*credits == 0) << vc);
         queue.left -= 1;
         if queue.left == 0 {
             sources.free[node] |= 1 << vc;

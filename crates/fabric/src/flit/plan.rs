@@ -3,20 +3,21 @@
 use super::state::State;
 use crate::config::Config;
 use crate::error::Error;
-use crate::routing::Routes;
+use crate::routing::{EJECT, Routes};
+
+/// The most virtual channels of a port.
+const VCS_MAX: usize = 16;
 
 /// Which virtual channels belong to each priority class and class of channels, and back.
 #[derive(Clone, Debug)]
 pub(super) struct VcPlan {
-    /// Masks by `priority * classes + class`.
+    /// Masks by `priority * (classes + 1) + class`; the last class of each priority stands for all of its channels.
     masks: Vec<u16>,
     classes: usize,
-    /// All channels of each priority class.
-    whole: Vec<u16>,
     /// The class of each channel.
-    class_of: Vec<u8>,
+    class_of: [u8; VCS_MAX],
     /// The priority class of each channel.
-    priority_of: Vec<u8>,
+    priority_of: [u8; VCS_MAX],
 }
 
 impl VcPlan {
@@ -43,8 +44,8 @@ impl VcPlan {
                 way_out: format!("use --vcs {} or more", classes * priorities),
             });
         }
-        let (masks, whole) = (Vec::new(), Vec::new());
-        let mut plan = VcPlan { masks, classes, whole, class_of: vec![0; vcs], priority_of: vec![0; vcs] };
+        let nothing = [0; VCS_MAX];
+        let mut plan = VcPlan { masks: Vec::new(), classes, class_of: nothing, priority_of: nothing };
         for priority in 0..priorities {
             let (start, end) = (priority * vcs / priorities, (priority + 1) * vcs / priorities);
             let mut whole = 0;
@@ -65,7 +66,7 @@ impl VcPlan {
                 whole |= mask;
                 plan.masks.push(mask);
             }
-            plan.whole.push(whole);
+            plan.masks.push(whole);
             plan.priority_of[start..end].fill(u8::try_from(priority).unwrap_or(u8::MAX));
         }
         Ok(plan)
@@ -73,26 +74,23 @@ impl VcPlan {
 
     /// The channels of a class; all of the priority's for a port to a node.
     pub(super) fn mask(&self, priority: u8, class: u8) -> u16 {
-        if class == crate::routing::EJECT {
-            self.whole[usize::from(priority)]
-        } else {
-            self.masks[usize::from(priority) * self.classes + usize::from(class)]
-        }
+        // `EJECT` is above all classes.
+        self.masks[usize::from(priority) * (self.classes + 1) + usize::from(class).min(self.classes)]
     }
 
     /// All channels of a priority class.
     pub(super) fn whole(&self, priority: u8) -> u16 {
-        self.whole[usize::from(priority)]
+        self.mask(priority, EJECT)
     }
 
     /// The class of a channel.
     pub(super) fn class_of(&self, vc: usize) -> u8 {
-        self.class_of[vc]
+        self.class_of[vc % VCS_MAX]
     }
 
     /// The priority class of a channel.
     pub(super) fn priority_of(&self, vc: usize) -> u8 {
-        self.priority_of[vc]
+        self.priority_of[vc % VCS_MAX]
     }
 
     /// Among several ready channels of an input: the highest class, then the output whose turn it is, then the

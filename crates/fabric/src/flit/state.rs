@@ -86,6 +86,7 @@ impl Channel {
 
 /// Masks over the places of a router, or over 64 of them.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Word {
     /// Input channels with a flit.
     pub(super) filled: u64,
@@ -97,6 +98,8 @@ pub(super) struct Word {
     pub(super) waiting: u64,
     /// Output channels that are free.
     pub(super) free: u64,
+    /// Whether a waiting head may find a channel: since the last try one came, or a channel became free.
+    pub(super) retry: bool,
 }
 
 impl Word {
@@ -140,8 +143,6 @@ pub(super) struct State {
     behind: Vec<u32>,
     /// By place of a channel over the channels of a port.
     pub(super) port: Vec<PortState>,
-    /// Routers in which a waiting head may find a channel: since the last try a head came, or a channel became free.
-    pub(super) retry: Vec<u64>,
     /// Routers with something to do.
     pub(super) active: Vec<u64>,
 }
@@ -195,7 +196,6 @@ impl State {
             channel: vec![Channel::at_rest(0); places],
             behind: vec![NONE; places * config.buffer_flits as usize],
             port,
-            retry: vec![0; routers.div_ceil(64)],
             active: vec![0; routers.div_ceil(64)],
         };
         state.clear();
@@ -207,7 +207,6 @@ impl State {
         self.words.fill(Word { free: u64::MAX, ..Word::default() });
         let credits = u16::try_from(self.depth).unwrap_or(u16::MAX);
         self.channel.fill(Channel::at_rest(credits));
-        self.retry.fill(0);
         self.active.fill(0);
     }
 
@@ -243,13 +242,12 @@ impl State {
         router << bits..(router + 1) << bits
     }
 
-    /// The word of a place.
-    pub(super) fn word(&mut self, place: usize) -> &mut Word {
-        &mut self.words[place >> self.word_bits]
+    /// The word of a place and its bit there.
+    pub(super) fn spot(&self, place: usize) -> (usize, u64) {
+        (place >> self.word_bits, 1 << self.shift(place))
     }
 
-    /// The bit of a place in its word.
-    pub(super) fn bit(&self, place: usize) -> u32 {
+    fn shift(&self, place: usize) -> u32 {
         super::index(place & ((1 << self.word_bits) - 1))
     }
 
@@ -260,7 +258,7 @@ impl State {
 
     /// The free channels of the output port whose first channel is the place `out`.
     pub(super) fn free(&self, out: usize) -> u16 {
-        let lane = self.words[out >> self.word_bits].free >> self.bit(out) & self.lane();
+        let lane = self.words[out >> self.word_bits].free >> self.shift(out) & self.lane();
         u16::try_from(lane).unwrap_or(u16::MAX)
     }
 
@@ -304,29 +302,23 @@ impl State {
         self.active[router / 64] |= 1 << (router % 64);
     }
 
-    /// Whether any input channel of a router asks for the switch.
-    pub(super) fn any_ready(&self, router: usize) -> bool {
-        self.words[self.words_of(router)].iter().any(|word| word.ready() != 0)
+    /// A router that has had its cycle sleeps if nothing asks for the switch and no waiting head may find a channel.
+    pub(super) fn settle(&mut self, router: usize) {
+        let busy = |word: &Word| word.ready() != 0 || (word.retry && word.waiting != 0);
+        let busy = self.words[self.words_of(router)].iter().any(busy);
+        self.active[router / 64] &= !(u64::from(!busy) << (router % 64));
     }
 
-    /// Waiting heads of `router`, if there are any, may find a channel.
+    /// Waiting heads of a router may find a channel in its next cycle, if it has one.
     pub(super) fn try_again(&mut self, router: usize) {
-        if self.words[self.words_of(router)].iter().any(|word| word.waiting != 0) {
-            self.retry[router / 64] |= 1 << (router % 64);
-            self.wake(router);
-        }
+        let words = self.words_of(router);
+        self.words[words].iter_mut().for_each(|word| word.retry = true);
     }
 
-    /// Whether [`State::try_again`] has marked a router.
-    pub(super) fn marked(&self, router: usize) -> bool {
-        self.retry[router / 64] >> (router % 64) & 1 == 1
-    }
-
-    /// Takes the mark of [`State::try_again`].
-    pub(super) fn take_mark(&mut self, router: usize) -> bool {
-        let marked = self.marked(router);
-        self.retry[router / 64] &= !(1 << (router % 64));
-        marked
+    /// The heads of a word that wait and may find a channel now; they have had their try.
+    pub(super) fn take_waiting(&mut self, word: usize) -> u64 {
+        let word = &mut self.words[word];
+        if std::mem::take(&mut word.retry) { word.waiting } else { 0 }
     }
 }
 

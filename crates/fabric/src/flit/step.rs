@@ -39,37 +39,29 @@ impl FlitNetwork {
         }
     }
 
+    /// All choices are made by what held before any flit moves and any channel is taken.
     fn router_cycle(&mut self, router: usize) {
-        self.allocate_switch(router);
-        if self.state.take_mark(router) {
-            self.allocate_channels(router);
-        }
-        let grants = self.scratch.grants();
-        for grant in 0..grants {
-            let place = self.scratch.grant(grant);
-            self.forward(router, place);
-        }
-        if grants > 0 {
-            self.counters.hops += grants as u64;
+        self.choose_channels(router);
+        let moved = self.allocate_switch(router);
+        if moved > 0 {
+            self.counters.hops += moved;
             self.last_move = self.now;
         }
-        if !self.state.any_ready(router) && !self.state.marked(router) {
-            self.state.active[router / 64] &= !(1 << (router % 64));
-        }
+        self.take_channels(router);
+        self.state.settle(router);
     }
 
     /// A flit arrives in an input channel.
     fn arrive(&mut self, place: usize) {
         let state = &mut self.state;
         state.channel[place].visible += 1;
-        let bit = state.bit(place);
-        let word = state.word(place);
-        word.filled |= 1 << bit;
-        let (holding, ready) = (word.holding >> bit & 1 == 1, word.ready() >> bit & 1 == 1);
-        if ready {
-            state.wake(state.router(place));
-        }
-        if holding {
+        let (word, bit) = state.spot(place);
+        let word = &mut state.words[word];
+        word.filled |= bit;
+        if word.holding & bit != 0 {
+            if word.credited & bit != 0 {
+                state.wake(state.router(place));
+            }
             return;
         }
         match state.channel[place].stage {
@@ -91,11 +83,8 @@ impl FlitNetwork {
         let state = &mut self.state;
         let router = state.router(place);
         let (port, vc) = ((place - state.first(router)) >> state.vc_bits, place & (state.vcs - 1));
-        let arrival = Arrival {
-            port: port_of(port),
-            class: self.plan.class_of(vc),
-            fresh: state.peer(place) & NODE != 0,
-        };
+        let fresh = state.peer(place) & NODE != 0;
+        let arrival = Arrival { port: port_of(port), class: self.plan.class_of(vc), fresh };
         let channel = &mut state.channel[place];
         let flying = &mut self.packets[channel.front];
         let hop = self.routes.hop(RouterId(index(router)), arrival, &mut flying.trip);
@@ -145,9 +134,11 @@ impl FlitNetwork {
     fn may_ask(&mut self, place: usize) {
         let state = &mut self.state;
         state.channel[place].stage = Stage::Wait;
-        let bit = state.bit(place);
-        state.word(place).waiting |= 1 << bit;
-        state.try_again(state.router(place));
+        let (word, bit) = state.spot(place);
+        let word = &mut state.words[word];
+        word.waiting |= bit;
+        word.retry = true;
+        state.wake(state.router(place));
     }
 
     /// A credit comes back to an output channel.
@@ -156,26 +147,27 @@ impl FlitNetwork {
         let output = &mut state.channel[place];
         output.credits += 1;
         let owner = output.owner;
+        let router = state.router(place);
         if owner != FREE {
-            let router = state.router(place);
-            let input = state.first(router) + usize::from(owner);
-            let bit = state.bit(input);
-            let word = state.word(input);
-            word.credited |= 1 << bit;
-            if word.filled >> bit & 1 == 1 {
+            let (word, bit) = state.spot(state.first(router) + usize::from(owner));
+            let word = &mut state.words[word];
+            word.credited |= bit;
+            if word.filled & bit != 0 {
                 state.wake(router);
             }
         } else if self.config.switching != Switching::Wormhole {
             // There may be room for a whole packet now.
-            state.try_again(state.router(place));
+            state.try_again(router);
+            state.wake(router);
         }
     }
 
     /// Moves a flit of an input channel that won the switch.
-    fn forward(&mut self, router: usize, place: usize) {
+    pub(super) fn forward(&mut self, router: usize, place: usize) {
         let (state, now) = (&mut self.state, self.now);
         let vcs = state.vcs - 1;
         let first = state.first(router);
+        let (word, bit) = state.spot(place);
         let channel = &mut state.channel[place];
         channel.visible -= 1;
         channel.left -= 1;
@@ -185,10 +177,9 @@ impl FlitNetwork {
         let output = &mut state.channel[out];
         output.credits -= 1;
         let starved = output.credits == 0;
-        let bit = state.bit(place);
-        let word = state.word(place);
-        word.filled &= !(u64::from(empty) << bit);
-        word.credited &= !(u64::from(starved) << bit);
+        let word = &mut state.words[word];
+        word.filled &= !(bit * u64::from(empty));
+        word.credited &= !(bit * u64::from(starved));
         let up = state.peer(place);
         if up & NODE == 0 {
             self.credits.push(now + self.spans.credit, up | index(place & vcs));
@@ -230,9 +221,9 @@ impl FlitNetwork {
     /// A tail has left: its output channel is free, its packet no longer in the input channel.
     fn release(&mut self, router: usize, place: usize, out: usize) {
         let state = &mut self.state;
-        let (bit, out_bit) = (state.bit(place), state.bit(out));
-        state.word(place).holding &= !(1 << bit);
-        state.word(out).free |= 1 << out_bit;
+        let ((word, bit), (out_word, out_bit)) = (state.spot(place), state.spot(out));
+        state.words[word].holding &= !bit;
+        state.words[out_word].free |= out_bit;
         state.channel[out].owner = FREE;
         state.try_again(router);
         if state.leave(place) {

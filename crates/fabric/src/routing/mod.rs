@@ -67,6 +67,8 @@ pub struct Routes {
     detour: Detour,
     adaptive: bool,
     classes: u8,
+    /// The first class of the straight way to the destination, behind those of a detour on a grid.
+    last_class: u8,
     attach: Vec<(u32, u8)>,
     algorithm: Algorithm,
 }
@@ -121,7 +123,11 @@ impl Routes {
                 (router.0, port.0)
             })
             .collect();
-        Ok(Routes { kind, detour, adaptive, classes, attach, algorithm })
+        let last_class = match &kind {
+            Kind::Grid(grid) if detour == Detour::Always => grid.ring_classes(),
+            _ => 0,
+        };
+        Ok(Routes { kind, detour, adaptive, classes, last_class, attach, algorithm })
     }
 
     /// How many classes of channels it needs.
@@ -183,24 +189,21 @@ impl Routes {
     /// Marks the trip as having passed its intermediate router.
     pub fn hop(&self, at: RouterId, arrival: Arrival, trip: &mut Trip) -> Hop {
         let (home, port) = self.attach[trip.to.index()];
+        let grid = matches!(self.kind, Kind::Grid(_));
         let mut arrival = arrival;
-        let detour = trip.via != NO_DETOUR;
-        if matches!(self.kind, Kind::Grid(_)) && detour && !trip.passed && at.0 == trip.via {
+        let mut under_way = trip.via != NO_DETOUR && !trip.passed;
+        if under_way && grid && at.0 == trip.via {
             trip.passed = true;
+            under_way = false;
             arrival.fresh = true;
         }
-        let under_way = detour && !trip.passed;
-        if at.0 == home && !(under_way && matches!(self.kind, Kind::Grid(_))) {
+        if at.0 == home && !(under_way && grid) {
             return Hop { port: Port(port), class: EJECT };
         }
         match &self.kind {
             Kind::Grid(grid) if self.adaptive => grid.escape(at.0, home),
-            Kind::Grid(grid) => {
-                let target = if under_way { trip.via } else { home };
-                let base = if self.detour == Detour::Always && !under_way { grid.ring_classes() } else { 0 };
-                let ties = if under_way { trip.ties >> 8 } else { trip.ties };
-                grid.ordered(at.0, arrival, target, ties, base)
-            }
+            Kind::Grid(grid) if under_way => grid.ordered(at.0, arrival, trip.via, trip.ties >> 8, 0),
+            Kind::Grid(grid) => grid.ordered(at.0, arrival, home, trip.ties, self.last_class),
             Kind::Tree(tree) => tree.hop(at.0, trip.to.0),
             Kind::FatTree(tree) => tree.hop(at.0, trip.to.0),
             Kind::Star => Hop { port: Port(port), class: EJECT },
