@@ -1,72 +1,30 @@
 //! A cluster in the middle of a parallel program, saved and gone on with: the digest is that of the run never stopped,
 //! whatever engine, number of threads, fidelity of the network, and faults.
 
-use cluster::boot::{self, Attachment, Booted, Devices, Hardware, Payload, Start};
-use cluster::interconnect::Wiring;
-use cluster::interface::Timing;
-use cluster::run::{Bounds, Cluster, End, Mark, Member, Recorder};
-use cluster::snapshot::Snapshot;
-use cluster::time::{Bandwidth, NetworkClock, Ps};
-use fabric::fault::{Change, Hazard};
-use fabric::topology::Spec;
-use fabric::{Level, LinkId, NodeId};
-use machine::board::Board;
-use machine::node::Halt;
+mod small;
 
-const NODES: u32 = 4;
-const PROGRAM: &[u8] = include_bytes!("../../../guest/prebuilt/jacobi.elf");
+use cluster::run::{Bounds, Cluster, End, Mark, Recorder};
+use cluster::snapshot::Snapshot;
+use cluster::time::Ps;
+use fabric::fault::{Change, Hazard};
+use fabric::{Level, LinkId, NodeId};
+use machine::node::Halt;
+use small::Small;
+
+const SMALL: Small = Small { nodes: 4, memory_bytes: 16 << 20, words: "grid=32 iterations=60" };
 const CONFIG: &str = "schema = 1\n";
 
-fn hardware(place: NodeId, translate: bool) -> Hardware {
-    Hardware {
-        board: Board { memory_bytes: 16 << 20, ..Board::default() },
-        clock_hz: 1_000_000_000,
-        turn_cycles: 10_000,
-        software_tlb: false,
-        timing: None,
-        seed: u64::from(place.0) + 7,
-        translate,
-        code_cache_bytes: 4 << 20,
-        perf_map: false,
+/// A cluster on a network of which one link is `bad`: frames are lost, damaged and repeated there.
+fn cluster(level: Level, bad: bool, node: impl Fn(NodeId) -> cluster::boot::Booted) -> Cluster {
+    let mut wiring = SMALL.wiring(
+        "hypercube",
+        fabric::Config { level, buffer_flits: 64, seed: 3, ..fabric::Config::default() },
+    );
+    if bad {
+        let hazard = Hazard { loss: 0.05, corruption: 0.05, duplication: 0.05, ..Hazard::default() };
+        wiring.faults = vec![(Ps(0), Change::Hazard(LinkId(0), hazard))];
     }
-}
-
-fn devices(place: NodeId) -> Devices {
-    let network = Attachment { node: place, connected: true, ..Attachment::default() };
-    Devices { network, ..Devices::default() }
-}
-
-fn booted(place: NodeId, translate: bool) -> Booted {
-    let arguments = format!("nodes={NODES} grid=32 iterations=60");
-    let payload = Payload::Elf { file: PROGRAM, start: Some(Start::Supervisor), arguments: &arguments };
-    boot::boot(&hardware(place, translate), devices(place), payload).unwrap()
-}
-
-/// A network of which one link is `bad`: frames are lost, damaged and repeated there.
-fn wiring(level: Level, bad: bool) -> Wiring {
-    let topology = Spec::parse_for("hypercube", Some(NODES)).unwrap().build().unwrap();
-    let hazard = Hazard { loss: 0.05, corruption: 0.05, duplication: 0.05, ..Hazard::default() };
-    let faults = if bad { vec![(Ps(0), Change::Hazard(LinkId(0), hazard))] } else { Vec::new() };
-    Wiring {
-        topology,
-        table: None,
-        fabric: fabric::Config { level, buffer_flits: 64, seed: 3, ..fabric::Config::default() },
-        clock: NetworkClock::new(Bandwidth { bits_per_s: 10_000_000_000 }, 1),
-        latency: Ps(1_000_000),
-        router: Ps(0),
-        faults,
-    }
-}
-
-fn cluster(level: Level, bad: bool, boot: impl Fn(NodeId) -> Booted) -> Cluster {
-    let member = |place: NodeId| Member {
-        name: place.to_string(),
-        booted: boot(place),
-        timing: Timing::default(),
-        crash_at: None,
-    };
-    let members = (0..NODES).map(NodeId).map(member).collect();
-    Cluster::joined(members, wiring(level, bad), 1, Bounds::default()).unwrap()
+    SMALL.cluster(wiring, Bounds::default(), node)
 }
 
 fn finish(mut cluster: Cluster) -> (u64, String) {
@@ -75,14 +33,14 @@ fn finish(mut cluster: Cluster) -> (u64, String) {
 }
 
 fn check(level: Level, bad: bool) {
-    let whole = finish(cluster(level, bad, |place| booted(place, true)));
+    let whole = finish(cluster(level, bad, |place| SMALL.booted(place, true)));
     let temp = tempfile::tempdir().unwrap();
     let periods = whole.0 / 1_000_000;
     assert!(periods > 3, "the program runs long enough: {whole:?}");
     let mut packets = Vec::new();
     for (round, at) in [1, periods / 2, periods - 1].into_iter().enumerate() {
         let dir = temp.path().join(format!("at-{at}"));
-        let mut first = cluster(level, bad, |place| booted(place, round % 2 == 0));
+        let mut first = cluster(level, bad, |place| SMALL.booted(place, round % 2 == 0));
         first.prepare_snapshots();
         let mark = Mark::Time { ns: at * 1_000_000 };
         first.interrupt_at(mark);
@@ -92,8 +50,7 @@ fn check(level: Level, bad: bool) {
         assert_eq!(finish(first), whole, "an interrupted run is the same run");
 
         let translate = round % 2 == 1;
-        let mut second =
-            cluster(level, bad, |place| boot::bare(&hardware(place, translate), devices(place)).unwrap());
+        let mut second = cluster(level, bad, |place| SMALL.bare(place, translate));
         second.set_threads(1 + round);
         second.restore_from(&Snapshot::open(&dir).unwrap()).unwrap();
         assert_eq!(second.network().unwrap().packets, packets[round]);
@@ -119,7 +76,7 @@ fn by_the_flit_over_a_bad_network() {
 
 #[test]
 fn a_network_that_kept_no_journal_is_not_saved() {
-    let mut cluster = cluster(Level::Packet, false, |place| booted(place, true));
+    let mut cluster = cluster(Level::Packet, false, |place| SMALL.booted(place, true));
     let mark = Mark::Time { ns: 5_000_000 };
     cluster.interrupt_at(mark);
     assert_eq!(cluster.run(&mut Recorder::default()), End::Reached(mark));

@@ -5,6 +5,7 @@ mod common;
 use common::{BASE, Outcome, TOHOST, elf, file, multivac, word};
 use isa::asm::Asm;
 use isa::reg::Reg;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Where the program counts.
@@ -52,6 +53,40 @@ print $priv
 continue
 ";
 
+/// Runs the binary with a port for gdb at `socket`, and gdb with what it is to do; what gdb said, and how the run ended.
+fn under_gdb(run: &[&str], socket: &Path, port: &str, gdb: &[&str]) -> (String, Outcome) {
+    let child = Command::new(env!("CARGO_BIN_EXE_multivac"))
+        .args(run)
+        .args(["--gdb", port])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    for _ in 0..200 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let target = format!("target remote {}", socket.display());
+    let gdb = Command::new("gdb-multiarch")
+        .args(["-nx", "-batch", "-ex", "set pagination off", "-ex", "set remotetimeout 30"])
+        .args(["-ex", "set architecture riscv:rv64", "-ex", &target])
+        .args(gdb)
+        .stdin(Stdio::null())
+        .output()
+        .expect("gdb runs");
+    let said = String::from_utf8_lossy(&gdb.stdout) + String::from_utf8_lossy(&gdb.stderr);
+    let output = child.wait_with_output().expect("the run ends");
+    let outcome = Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    (said.into_owned(), outcome)
+}
+
 #[test]
 fn gdb_debugs_a_program_without_changing_the_run() {
     if Command::new("gdb-multiarch").arg("--version").output().is_err() {
@@ -69,33 +104,8 @@ fn gdb_debugs_a_program_without_changing_the_run() {
     let script = file("script.gdb", SCRIPT);
     let alone = multivac(&["run", "--elf", word(&elf), "--json"]);
     assert_eq!(alone.code, 0, "{alone:?}");
-    let run = Command::new(env!("CARGO_BIN_EXE_multivac"))
-        .args(["run", "--elf", word(&elf), "--json", "--gdb", word(&socket)])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    for _ in 0..200 {
-        if socket.exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let target = format!("target remote {}", socket.display());
-    let gdb = Command::new("gdb-multiarch")
-        .args(["-nx", "-batch", "-ex", "set pagination off", "-ex", "set remotetimeout 30"])
-        .args(["-ex", &target, "-x", word(&script), word(&names)])
-        .stdin(Stdio::null())
-        .output()
-        .expect("gdb runs");
-    let said = String::from_utf8_lossy(&gdb.stdout) + String::from_utf8_lossy(&gdb.stderr);
-    let output = run.wait_with_output().expect("the run ends");
-    let debugged = Outcome {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
+    let run = ["run", "--elf", word(&elf), "--json"];
+    let (said, debugged) = under_gdb(&run, &socket, word(&socket), &["-x", word(&script), word(&names)]);
     for part in [
         "hart 0: M-mode, running",
         "Breakpoint 1, ",
@@ -129,36 +139,15 @@ fn gdb_looks_at_a_node_of_a_cluster() {
     let alone = multivac(&CLUSTER);
     let socket = std::env::temp_dir().join(format!("multivac-gdb-n2-{}", std::process::id()));
     let trace = file("n1.trace", "");
-    let run = Command::new(env!("CARGO_BIN_EXE_multivac"))
-        .args(CLUSTER)
-        .args(["--gdb", &format!("n2={}", word(&socket)), "--threads=3"])
-        .args(["--trace-instructions", &format!("n1={},count=50", word(&trace))])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    for _ in 0..200 {
-        if socket.exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
     let script = "stepi\nstepi\nx/i $pc\nmonitor time\ninfo threads\nhbreak *($pc + 4)\ncontinue\ncontinue\n";
     let script = file("cluster.gdb", script);
-    let gdb = Command::new("gdb-multiarch")
-        .args(["-nx", "-batch", "-ex", "set remotetimeout 30", "-ex", "set architecture riscv:rv64"])
-        .args(["-ex", &format!("target remote {}", word(&socket)), "-x", word(&script)])
-        .stdin(Stdio::null())
-        .output()
-        .expect("gdb runs");
-    let said = String::from_utf8_lossy(&gdb.stdout) + String::from_utf8_lossy(&gdb.stderr);
-    let output = run.wait_with_output().expect("the run ends");
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let traced = format!("n1={},count=50", word(&trace));
+    let run = [&CLUSTER[..], &["--threads=3", "--trace-instructions", &traced]].concat();
+    let (said, debugged) = under_gdb(&run, &socket, &format!("n2={}", word(&socket)), &["-x", word(&script)]);
     for part in ["=> 0x", "hart 0: S-mode", "Breakpoint 1, "] {
         assert!(said.contains(part), "`{part}` is not in what gdb said:\n{said}");
     }
-    assert_eq!(report["digest"], alone.json()["digest"], "the debugger changed the run: {said}");
+    assert_eq!(debugged.digest(), alone.digest(), "the debugger changed the run: {said}");
     assert_eq!(std::fs::read_to_string(&trace).expect("a trace").lines().count(), 50);
 }
 

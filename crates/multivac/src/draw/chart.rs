@@ -1,6 +1,7 @@
 //! Curves of latency against load, in the terminal and as SVG.
 
 use super::canvas::Canvas;
+use super::fit;
 use super::svg;
 use std::fmt::Write;
 
@@ -29,10 +30,14 @@ impl Curve {
     }
 }
 
-/// The curve in characters.
+/// Columns beside the curve: the scale's, and the word at the load of saturation.
+const BESIDE: usize = 20;
+
+/// The curve in characters, on a terminal of so many columns.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "places on a sheet, clamped")]
-pub(crate) fn text(curve: &Curve) -> String {
-    let (width, height) = (60usize, 16usize);
+pub(crate) fn text(curve: &Curve, columns: Option<usize>) -> String {
+    let width = columns.map_or(60, |columns| columns.saturating_sub(BESIDE).clamp(16, 60));
+    let height = 16usize;
     let left = 8;
     let mut canvas = Canvas::default();
     let (load_max, latency_max) = (curve.load_max(), curve.latency_max());
@@ -65,7 +70,8 @@ pub(crate) fn text(curve: &Curve) -> String {
         let load = load_max * f64::from(step) / 4.0;
         canvas.centred(x(load), height + 1, &format!("{load:.2}"));
     }
-    format!("cycles   {}\n{canvas}         load, flits per node and cycle\n", curve.title)
+    let title = fit::wrap(&format!("cycles   {}\n", curve.title), columns, 9);
+    format!("{title}{canvas}         load, flits per node and cycle\n")
 }
 
 /// The curve as a stand-alone SVG document.
@@ -130,4 +136,21 @@ pub(crate) fn document(curve: &Curve) -> String {
     }
     document.push_str("</svg>\n");
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn a_curve_fits_the_terminal() {
+        let points = (1..10).map(|step| (0.05 * f64::from(step), 10.0 + f64::from(step * step))).collect();
+        let title = "mesh:8x8, uniform traffic, dimension-order routing, wormhole".to_owned();
+        let curve = Curve { points, saturation: Some(0.47), title };
+        let wide = |columns| text(&curve, columns).lines().map(UnicodeWidthStr::width).max();
+        assert!(wide(Some(40)) <= Some(40), "{}", text(&curve, Some(40)));
+        assert_eq!(wide(Some(200)), wide(None));
+        assert!(text(&curve, Some(40)).contains("saturation"));
+    }
 }

@@ -4,7 +4,7 @@ mod given;
 mod report;
 mod setup;
 
-use crate::draw::chart;
+use crate::draw::{chart, fit};
 use crate::exit::{Exit, Failure};
 use crate::verb::topology::{pretty, write};
 use fabric::traffic::{self, Report, Sweep};
@@ -55,7 +55,7 @@ impl Args {
         if self.json {
             println!("{}", pretty(&report::one(setup, &simulation, &found)));
         } else {
-            print!("{}", report::text(setup, &simulation, &found));
+            print!("{}", fit::wrap(&report::text(setup, &simulation, &found), fit::columns(), 26));
         }
         Ok(Exit::Ok)
     }
@@ -72,7 +72,9 @@ impl Args {
         if self.json {
             println!("{}", pretty(&report::sweep(setup, &simulation, &found)));
         } else {
-            print!("{}\n{}", chart::text(&curve), report::sweep_text(setup, &simulation, &found));
+            let columns = fit::columns();
+            let table = report::sweep_text(setup, &simulation, &found, columns);
+            print!("{}\n{}", chart::text(&curve, columns), fit::wrap(&table, columns, 2));
         }
         Ok(Exit::Ok)
     }

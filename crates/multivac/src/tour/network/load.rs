@@ -1,7 +1,7 @@
 //! What load, priorities, cyclic routes and failed links do.
 
 use super::shapes::failure;
-use crate::draw::chart;
+use crate::draw::{chart, fit};
 use crate::exit::{Exit, Failure};
 use crate::tour::Shown;
 use fabric::analysis::after_failures;
@@ -61,7 +61,7 @@ pub(super) fn saturation() -> Result<Shown, Failure> {
     };
     let rate = found.saturation_rate.unwrap_or(1.0);
     Ok(Shown {
-        picture: chart::text(&curve),
+        picture: chart::text(&curve, fit::columns()),
         measured: format!("saturation at {rate:.3} flits a node and cycle; the bisection admits at most 1"),
     })
 }

@@ -153,16 +153,28 @@ fn proof(simulation: &Simulation) -> String {
     }
 }
 
-/// A sweep in lines.
-pub(super) fn sweep_text(setup: &Setup, simulation: &Simulation, sweep: &Sweep) -> String {
+/// Widths of a sweep's columns, where there is room.
+const WIDE: [usize; 5] = [8, 12, 10, 12, 12];
+/// Their widths where there is not.
+const NARROW: [usize; 5] = [7, 10, 7, 9, 7];
+
+/// A sweep in lines, in a table for a terminal of so many columns.
+pub(super) fn sweep_text(
+    setup: &Setup,
+    simulation: &Simulation,
+    sweep: &Sweep,
+    columns: Option<usize>,
+) -> String {
+    let narrow = columns.is_some_and(|columns| columns < WIDE.iter().sum());
+    let [a, b, c, d, e] = if narrow { NARROW } else { WIDE };
     let mut text = format!("{}\n\n", proof(simulation));
-    let _ = writeln!(text, "{:>8}{:>12}{:>10}{:>12}{:>12}", "rate", "latency", "99 %", "accepted", "worst");
+    let _ = writeln!(text, "{:>a$}{:>b$}{:>c$}{:>d$}{:>e$}", "rate", "latency", "99 %", "accepted", "worst");
     for report in &sweep.points {
         let latency = report.latency_mean_cycles.map_or("saturated".to_owned(), |mean| format!("{mean:.1}"));
         let p99 = report.latencies.percentile(99).filter(|_| !report.saturated);
         let _ = writeln!(
             text,
-            "{:>8.4}{latency:>12}{:>10}{:>12.4}{:>12.4}",
+            "{:>a$.4}{latency:>b$}{:>c$}{:>d$.4}{:>e$.4}",
             report.rate,
             p99.map_or("-".to_owned(), |cycles| cycles.to_string()),
             report.accepted_mean,
