@@ -36,6 +36,12 @@ impl Access {
             _ => return None,
         })
     }
+
+    /// Whether its registers may be used.
+    fn is_allowed(&self, space: &Space) -> bool {
+        let ready = if self.kind == Kind::Write { space.float_on } else { space.float_ready };
+        !self.float || ready != 0
+    }
 }
 
 /// Byte offsets in memory of the two parts of an access, and the length of the first; the second is empty mostly.
@@ -49,8 +55,7 @@ impl Parts {
     /// Makes the access of `inst` at `va` and puts the hart behind it; false, with nothing done, when the interpreter
     /// is to do that. Enters the pages into the space's TLB.
     pub(crate) fn access(&mut self, core: &mut Core<'_>, space: &mut Space, inst: &Inst, va: u64) -> bool {
-        let Some(access) = Access::of(inst.op).filter(|access| !access.float || space.float_ready != 0)
-        else {
+        let Some(access) = Access::of(inst.op).filter(|access| access.is_allowed(space)) else {
             return false;
         };
         let Some(parted) = self.find(core, space, access, va) else { return false };

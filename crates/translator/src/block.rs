@@ -280,16 +280,5 @@ pub(crate) fn ends(inst: &Inst) -> bool {
 
 /// Whether the interpreter executes the instruction and decides where to go on.
 pub(crate) fn leaves(op: Op) -> bool {
-    matches!(
-        op,
-        Op::Ecall
-            | Op::Ebreak
-            | Op::Mret
-            | Op::Sret
-            | Op::Wfi
-            | Op::FenceI
-            | Op::SfenceVma
-            | Op::WrsNto
-            | Op::WrsSto
-    )
+    matches!(op, Op::Ecall | Op::Ebreak | Op::Mret | Op::Sret | Op::Wfi | Op::WrsNto | Op::WrsSto)
 }

@@ -12,6 +12,7 @@ use crate::store::{Block, Store};
 use machine::core::Core;
 use machine::engine::{Engine, Exit, SealedEngine};
 use machine::interp::Interpreter;
+use machine::interrupt;
 use machine::ram::{PAGE_SHIFT, RAM_BASE, Ram};
 use sealed::Sealed;
 use std::sync::Arc;
@@ -180,6 +181,7 @@ impl Engine for Translator {
         let end = core.hart.cycles().wrapping_add(budget);
         let spaces = &mut self.spaces[core.hart.id];
         let mut way = Way::Resumed;
+        let mut pending = interrupt::wakes(core);
         loop {
             let left = end.wrapping_sub(core.hart.cycles());
             if left == 0 || left > budget {
@@ -190,17 +192,24 @@ impl Engine for Translator {
             let Some(entry) = self.parts.entry(core, space, std::mem::replace(&mut way, Way::Jumped)) else {
                 self.parts.counters.cold_runs += 1;
                 match self.parts.interpreter.run_block(core, left) {
-                    Exit::Budget => continue,
+                    Exit::Budget => {
+                        pending = interrupt::wakes(core);
+                        continue;
+                    }
                     exit => return exit,
                 }
             };
+            space.note_unrest(pending);
             let retired = core.hart.retired;
             let (outcome, exit) = self.parts.enter(core, space, entry, left);
             let number = outcome.reason as u32;
             match number {
                 reason::LEFT => match exit {
                     Some(exit) => return exit,
-                    None => continue,
+                    None => {
+                        pending = interrupt::wakes(core);
+                        continue;
+                    }
                 },
                 reason::SHORT => {
                     core.hart.retired = retired + (left - outcome.left);

@@ -8,6 +8,7 @@ use crate::store::Site;
 use machine::core::Core;
 use machine::engine::Exit;
 use machine::interp::{Kind, Stepped};
+use machine::interrupt;
 use machine::ram::RAM_BASE;
 use std::alloc::Layout;
 
@@ -60,6 +61,9 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
         }
         Stepped::Next => {
             space.refresh_mode(core.hart);
+            if matches!(inst.op.format(), isa::Format::Csr | isa::Format::CsrImm) {
+                space.note_unrest(interrupt::wakes(core));
+            }
             if let Some(va) = address {
                 parts.keep_page(core, space, va);
             }

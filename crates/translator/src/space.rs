@@ -114,12 +114,16 @@ pub(crate) struct Space {
     pub(crate) host_mxcsr: u32,
     /// 1 when floating-point instructions may run in host code: on, dirty already, a rounding mode the host has.
     pub(crate) float_ready: u8,
+    /// 1 when floating-point registers may be read, dirty or not; behind `float_ready`, which is cleared along with it.
+    pub(crate) float_on: u8,
     /// `frm`.
     pub(crate) frm: u8,
     /// 1 in supervisor mode, not virtualized, with `satp` within reach.
     pub(crate) supervisor: u8,
     /// 1 when `cbo.zero` is allowed.
     pub(crate) zero_ready: u8,
+    /// The bit of `sstatus` that lets interrupts in, when one is pending that it would let in; else 0.
+    pub(crate) unrest: u32,
     /// What floating-point code refers to.
     pub(crate) float: FloatConstants,
     pub(crate) read: [TlbEntry; TLB_ENTRIES],
@@ -331,6 +335,8 @@ impl Space {
         let supervisor = hart.privilege == Privilege::Supervisor && !hart.virt;
         self.supervisor = u8::from(supervisor && hart.csr.mstatus & status::TVM == 0);
         self.zero_ready = u8::from(environment::may_use_cbo(hart, environment::CBZE).is_ok());
+        let on = |word: u64| word & status::FS != 0;
+        self.float_on = u8::from(on(hart.csr.mstatus) && (!hart.virt || on(hart.csr.vsstatus)));
         let dirty = |word: u64| word & status::FS == status::FS;
         let ready = dirty(hart.csr.mstatus) && (!hart.virt || dirty(hart.csr.vsstatus)) && hart.frm < 4;
         self.float_ready = u8::from(ready);
@@ -338,6 +344,11 @@ impl Space {
         // RNE, RTZ, RDN, RUP in the host's coding, two bits each.
         let rounding = 0b10_01_11_00u32 >> (2 * (hart.frm & 3)) & 3;
         self.guest_mxcsr = MXCSR_DEFAULT | rounding << 13;
+    }
+
+    /// Takes note of whether an interrupt is pending.
+    pub(crate) fn note_unrest(&mut self, pending: bool) {
+        self.unrest = if pending { status::SIE as u32 } else { 0 };
     }
 
     /// Moves the exceptions that host code accrued to the hart.

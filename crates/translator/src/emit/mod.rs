@@ -58,6 +58,17 @@ pub(crate) struct Range {
     pub(crate) kept: usize,
 }
 
+/// What instructions do with floating point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FloatUse {
+    /// Nothing.
+    None,
+    /// Read registers, for which floating point must be on.
+    Reads,
+    /// Anything else, for which it must be dirty already, too, with a rounding mode that the host has.
+    Any,
+}
+
 /// The unit being emitted.
 pub(crate) struct Emitter<'a> {
     pub(crate) ops: VecAssembler<X64Relocation>,
@@ -95,8 +106,8 @@ pub(crate) struct Emitter<'a> {
     done: bool,
     /// The integer register that holds the accrued exceptions as they are.
     pub(crate) flags_in: Option<u8>,
-    /// Whether the block has checked that floating point may run.
-    float_checked: bool,
+    /// What of floating point the block has checked.
+    float_checked: FloatUse,
     /// Floating-point registers whose homes differ from memory.
     dirty: Registers,
     /// Floating-point registers known to hold a boxed single.
@@ -147,7 +158,7 @@ impl<'a> Emitter<'a> {
             known: [None; 32],
             done: false,
             flags_in: None,
-            float_checked: false,
+            float_checked: FloatUse::None,
             dirty: Registers::default(),
             boxed: Registers::default(),
         }
@@ -174,7 +185,7 @@ impl<'a> Emitter<'a> {
         self.known[0] = Some(0);
         self.done = false;
         self.flags_in = None;
-        self.float_checked = false;
+        self.float_checked = FloatUse::None;
         self.dirty = self.homes.dirty_at_entry();
         self.boxed = Registers::default();
     }
@@ -221,7 +232,7 @@ impl Emitter<'_> {
             let label = self.fallback(inst);
             // Nothing was emitted for the instruction: its only path is the cold one.
             dynasm!(self.ops ; .arch x64 ; jmp =>label);
-            self.float_checked = false;
+            self.float_checked = FloatUse::None;
             self.flags_in = None;
             self.boxed.remove(inst.rd);
         }
@@ -278,7 +289,7 @@ impl Emitter<'_> {
 
     /// Has the block check again before floating-point instructions that they may run.
     pub(crate) fn forget_float(&mut self) {
-        self.float_checked = false;
+        self.float_checked = FloatUse::None;
     }
 
     fn site(&mut self, inst: &Inst) -> u32 {
@@ -286,16 +297,20 @@ impl Emitter<'_> {
         self.target.first_site + self.sites.len() as u32 - 1
     }
 
-    /// Goes to the interpreter, and out of the block, unless floating-point instructions may run in host code.
+    /// Goes to the interpreter, and out of the block, unless instructions may use floating point as `kind` says.
     ///
     /// Once a block has checked, it holds for the rest of it, until an instruction may change the mode.
-    pub(crate) fn float_guard(&mut self, inst: &Inst) {
-        if std::mem::replace(&mut self.float_checked, true) {
+    pub(crate) fn float_guard(&mut self, inst: &Inst, kind: FloatUse) {
+        if self.float_checked >= kind {
             return;
         }
+        self.float_checked = kind;
         let label = self.fallback_once(inst);
-        let ready = offset_of!(Space, float_ready) as i32;
-        dynasm!(self.ops ; .arch x64 ; cmp BYTE [r15 + ready], 0 ; je =>label);
+        let field = match kind {
+            FloatUse::Any => offset_of!(Space, float_ready),
+            _ => offset_of!(Space, float_on),
+        };
+        dynasm!(self.ops ; .arch x64 ; cmp BYTE [r15 + field as i32], 0 ; je =>label);
     }
 
     /// The label to jump to for having the present instruction interpreted and leaving for the next one: what the

@@ -9,8 +9,8 @@ mod flags;
 mod sign;
 
 use super::memory;
-use crate::emit::Emitter;
 use crate::emit::floats::scalar;
+use crate::emit::{Emitter, FloatUse};
 use crate::space::Space;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use isa::{Inst, Op};
@@ -28,11 +28,11 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
     }
     match inst.op {
         Op::Flw | Op::Fld => {
-            e.float_guard(inst);
+            e.float_guard(inst, FloatUse::Any);
             memory::load_float(e, inst);
         }
         Op::Fsw | Op::Fsd => {
-            e.float_guard(inst);
+            e.float_guard(inst, FloatUse::Reads);
             memory::store_float(e, inst);
         }
         Op::FaddD | Op::FsubD | Op::FmulD | Op::FdivD => arithmetic(e, inst, true),
@@ -53,7 +53,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
 /// Checks that floating point may run, that `singles` are boxed, and, if the instruction `rounds`, that MXCSR does as
 /// it asks.
 fn begin(e: &mut Emitter<'_>, inst: &Inst, singles: &[u8], rounds: bool) {
-    e.float_guard(inst);
+    e.float_guard(inst, FloatUse::Any);
     e.flags_in = None;
     for &single in singles {
         e.check_boxed(inst, single);

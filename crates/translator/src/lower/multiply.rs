@@ -49,9 +49,26 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
     true
 }
 
+/// What kernels execute to let time pass: the quotient is -1 and the remainder the dividend.
+fn divide_by_zero(e: &mut Emitter<'_>, inst: &Inst) {
+    let d = e.destination(inst.rd);
+    match inst.op {
+        Op::Rem | Op::Remu => e.copy(inst.rs1, d),
+        Op::Remw | Op::Remuw => {
+            let a = e.get(inst.rs1, RAX);
+            dynasm!(e.ops ; .arch x64 ; movsxd Rq(d), Rd(a));
+        }
+        _ => e.constant(d, u64::MAX),
+    }
+    e.put(inst.rd, d);
+}
+
 /// Divides on the host; a divisor of 0 and, for signed operands, of -1 goes to the interpreter, which knows the
 /// specified results that the host traps on.
 fn divide(e: &mut Emitter<'_>, inst: &Inst) {
+    if e.known(inst.rs2) == Some(0) {
+        return divide_by_zero(e, inst);
+    }
     let special = e.fallback(inst);
     let word = matches!(inst.op, Op::Divuw | Op::Remuw | Op::Divw | Op::Remw);
     let signed = matches!(inst.op, Op::Div | Op::Rem | Op::Divw | Op::Remw);

@@ -1,7 +1,7 @@
-//! Control and status registers that a kernel touches at every trap, where they are plain storage.
+//! Control and status registers that a kernel touches at every trap, where they are plain storage, and fences.
 //!
 //! All others, and these in any mode but supervisor mode, go to the interpreter; so do writes to `sstatus` that
-//! let interrupts in or change how addresses translate.
+//! let an interrupt in that is pending, or change how addresses translate.
 
 use crate::abi::{RAX, RDX, at};
 use crate::emit::Emitter;
@@ -17,6 +17,15 @@ use std::mem::offset_of;
 const HARMLESS: i32 = (status::S_WRITABLE & !(status::SUM | status::MXR)) as i32;
 
 pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
+    match inst.op {
+        // Nothing cached is ever stale: a store that voids something leaves the block.
+        Op::FenceI => return true,
+        Op::SfenceVma | Op::SinvalVma | Op::SfenceWInval | Op::SfenceInvalIr => {
+            guard(e, inst);
+            return true;
+        }
+        _ => {}
+    }
     let writes = match inst.op {
         Op::Csrrw | Op::Csrrwi => true,
         Op::Csrrs | Op::Csrrc | Op::Csrrsi | Op::Csrrci => inst.rs1 != 0,
@@ -90,16 +99,16 @@ fn sstatus(e: &mut Emitter<'_>, inst: &Inst, writes: bool) {
     if writes {
         combine(e, inst);
         let ready = offset_of!(Space, float_ready) as i32;
-        let enables = status::SIE as i32;
+        let unrest = offset_of!(Space, unrest) as i32;
         dynasm!(e.ops
             ; .arch x64
             ; xor edx, eax
             ; and edx, status::S_WRITABLE as i32
-            // Letting interrupts in: a bit that changes and is clear.
+            // Letting interrupts in, while one is pending: a bit that changes and is clear.
             ; mov ecx, eax
             ; not ecx
             ; and ecx, edx
-            ; and ecx, enables
+            ; and ecx, [r15 + unrest]
             ; mov eax, edx
             ; and eax, !HARMLESS
             ; or eax, ecx
@@ -108,7 +117,7 @@ fn sstatus(e: &mut Emitter<'_>, inst: &Inst, writes: bool) {
             ; xor [rbp + mstatus], rdx
             ; test edx, status::FS as i32
             ; jz >same
-            ; mov BYTE [r15 + ready], 0
+            ; mov WORD [r15 + ready], 0
             ; same:
         );
         e.forget_float();

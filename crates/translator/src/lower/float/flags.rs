@@ -2,7 +2,7 @@
 //! raise none.
 
 use crate::abi::{RAX, at};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, FloatUse};
 use crate::space::Space;
 use dynasmrt::{DynasmApi, dynasm};
 use isa::{Inst, Op, csr};
@@ -23,7 +23,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
 }
 
 fn read(e: &mut Emitter<'_>, inst: &Inst) {
-    e.float_guard(inst);
+    e.float_guard(inst, FloatUse::Any);
     let seen = offset_of!(Space, float.mxcsr) as i32;
     let table = offset_of!(Space, float.flags) as i32;
     let accrued = at(offset_of!(Hart, fflags));

@@ -2,7 +2,7 @@
 
 use super::{begin, singles};
 use crate::abi::{RAX, f_at};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, FloatUse};
 use crate::space::Space;
 use dynasmrt::{DynasmApi, dynasm};
 use isa::{Inst, Op};
@@ -13,7 +13,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::FsgnjD | Op::FsgnjnD | Op::FsgnjxD => inject(e, inst, true),
         Op::FsgnjS | Op::FsgnjnS | Op::FsgnjxS => inject(e, inst, false),
         Op::FmvXD | Op::FmvXW => {
-            e.float_guard(inst);
+            e.float_guard(inst, FloatUse::Any);
             let d = e.destination(inst.rd);
             match (e.f_home(inst.rs1), inst.op) {
                 (Some(home), Op::FmvXD) => dynasm!(e.ops ; .arch x64 ; vmovq Rq(d), Rx(home)),
@@ -24,7 +24,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
             e.put(inst.rd, d);
         }
         Op::FmvDX | Op::FmvWX => {
-            e.float_guard(inst);
+            e.float_guard(inst, FloatUse::Any);
             let a = e.get(inst.rs1, RAX);
             let d = e.f_destination(inst.rd, 0);
             if inst.op == Op::FmvDX {
