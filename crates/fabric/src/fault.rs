@@ -122,7 +122,7 @@ impl Hazards {
             self.hold(at, delivery);
         }
         if fate.duplicated {
-            delivery.again = false;
+            (delivery.again, delivery.repeat) = (false, true);
             let again = at + u64::from(delivery.packet.flits);
             delivery.delivered = Cycle(again);
             self.hold(again, delivery);

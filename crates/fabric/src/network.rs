@@ -38,6 +38,8 @@ pub struct Delivery {
     pub corrupted: bool,
     /// Whether it arrives once more, behind this.
     pub again: bool,
+    /// Whether it has arrived before.
+    pub repeat: bool,
 }
 
 impl Delivery {

@@ -117,6 +117,7 @@ impl TokenRing {
             routers: small(hops),
             corrupted: false,
             again: false,
+            repeat: false,
         };
         self.arriving.insert((arrives, sequence), (delivery, fate));
         self.last_move = at;

@@ -92,11 +92,26 @@ fn networks_that_cannot_be_say_which_can() {
     refused(&["topology", "hypercube", "--nodes", "12"], &["12", "power of two"]);
     refused(&["topology", "hypercub:4"], &["did you mean `hypercube`?"]);
     refused(&["traffic", "--rate", "1.5"], &["rate", "0 to 1"]);
+    refused(&["traffic", "--rate", "-0.1"], &["--rate -0.1", "0 to 1"]);
     refused(
         &["traffic", "--rate", "0.1", "--switching", "cut-through", "--packet-flits", "9"],
         &["a buffer must hold a whole packet", "--buffer-flits 9"],
     );
     refused(&["traffic", "--rate", "0.1", "--pattern", "tornadoo"], &["did you mean `tornado`?"]);
+}
+
+#[test]
+fn faults_are_counted_and_a_wrong_plan_has_its_place() {
+    let plan = file("some.plan", "0 link 0 1 loss 0.1 corruption 0.2\n0 link 2 3 duplication 0.3\n");
+    let words = ["traffic", "--topology", "ring:4", "--rate", "0.1", "--json", "--faults", word(&plan)];
+    let found = multivac(&words).json();
+    for what in ["dropped_packets", "corrupted_packets", "duplicated_packets"] {
+        assert!(found[what].as_u64() > Some(0), "{what}: {found}");
+    }
+    assert_eq!(multivac(&words).json(), found, "the same seed, the same faults");
+    let wrong = file("wrong.plan", "0 link 0 1 loss 0.1\n5 link 1 2 dwon\n");
+    let words = ["traffic", "--topology", "ring:4", "--rate", "0.1", "--faults", word(&wrong)];
+    refused(&words, &["wrong.plan:2:12", "did you mean `down`?"]);
 }
 
 #[test]

@@ -165,6 +165,7 @@ impl CircuitNetwork {
             routers: small(circuit.path.len()),
             corrupted: false,
             again: false,
+            repeat: false,
         };
         self.core.last_move = at;
         self.circuits.remove(slot);

@@ -67,9 +67,14 @@ impl Plan {
     }
 }
 
+/// The words with which a change begins.
+const CHANGES: &[&str] = &["link", "node", "partition", "heal"];
+/// What a link can become or do.
+const OF_A_LINK: &[&str] = &["down", "up", "loss", "corruption", "duplication", "reorder", "delay"];
+
 /// Reads a plan for `topology`.
 ///
-/// Errors: [`Error::Malformed`] or [`Error::Impossible`] with the place of the line.
+/// Errors: [`Error::Unknown`], [`Error::Malformed`] or [`Error::Impossible`] with the place.
 pub fn parse_plan(text: &str, topology: &Topology) -> Result<Plan, Error> {
     let mut changes = Vec::new();
     let mut cut: Vec<LinkId> = Vec::new();
@@ -78,9 +83,9 @@ pub fn parse_plan(text: &str, topology: &Topology) -> Result<Plan, Error> {
         let span = start..start + line.trim_end().len();
         start += line.len();
         let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
-        let reader = Reader { topology, span };
+        let reader = Reader { topology, text, span };
         let [at, what @ ..] = &words[..] else { continue };
-        let at = Cycle(at.parse().map_err(|_| reader.malformed(format!("`{at}` is no cycle")))?);
+        let at = Cycle(at.parse().map_err(|_| reader.no(at, "cycle"))?);
         match what {
             ["link", a, b, "down"] => changes.push((at, Change::Links(vec![reader.link(a, b)?], false))),
             ["link", a, b, "up"] => changes.push((at, Change::Links(vec![reader.link(a, b)?], true))),
@@ -95,6 +100,7 @@ pub fn parse_plan(text: &str, topology: &Topology) -> Result<Plan, Error> {
                 changes.push((at, Change::Links(cut.clone(), false)));
             }
             ["heal"] => changes.push((at, Change::Links(std::mem::take(&mut cut), true))),
+            [word, ..] if !CHANGES.contains(word) => return Err(reader.unknown("fault", word, CHANGES)),
             _ => return Err(reader.malformed(format!("`{}` is no fault", what.join(" ")))),
         }
     }
@@ -113,10 +119,27 @@ pub fn boundary(topology: &Topology, inside: &[NodeId]) -> Vec<LinkId> {
 
 struct Reader<'a> {
     topology: &'a Topology,
+    text: &'a str,
+    /// The line.
     span: Range<usize>,
 }
 
 impl Reader<'_> {
+    /// Where a word of the text stands in it.
+    fn place(&self, word: &str) -> Range<usize> {
+        let start = word.as_ptr().addr() - self.text.as_ptr().addr();
+        start..start + word.len()
+    }
+
+    fn unknown(&self, kind: &'static str, word: &str, known: &'static [&'static str]) -> Error {
+        Error::Unknown { kind, word: word.to_owned(), span: self.place(word), known }
+    }
+
+    fn no(&self, word: &str, what: &str) -> Error {
+        let way_out = "cycles are whole numbers, probabilities lie in 0 to 1".to_owned();
+        Error::Malformed { reason: format!("`{word}` is no {what}"), span: self.place(word), way_out }
+    }
+
     fn malformed(&self, reason: String) -> Error {
         let way_out =
             "write CYCLE link A B down|up|loss P..., CYCLE node N crash|restart, CYCLE partition N...";
@@ -126,7 +149,7 @@ impl Reader<'_> {
     fn node(&self, word: &str) -> Result<NodeId, Error> {
         self.topology.node_called(word).ok_or_else(|| Error::Impossible {
             reason: format!("no node is called `{word}`"),
-            span: self.span.clone(),
+            span: self.place(word),
             way_out: format!("nodes are 0 to {}", self.topology.nodes() - 1),
         })
     }
@@ -148,11 +171,9 @@ impl Reader<'_> {
             words = rest;
             let share = || match value.parse::<f64>() {
                 Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-                _ => Err(self.malformed(format!("`{value}` is no probability"))),
+                _ => Err(self.no(value, "probability")),
             };
-            let cycles = |word: &str| {
-                word.parse::<u32>().map_err(|_| self.malformed(format!("`{word}` is no number of cycles")))
-            };
+            let cycles = |word: &str| word.parse::<u32>().map_err(|_| self.no(word, "number of cycles"));
             match *what {
                 "loss" => hazard.loss = share()?,
                 "corruption" => hazard.corruption = share()?,
@@ -168,11 +189,12 @@ impl Reader<'_> {
                     hazard.reorder_cycles = cycles(window)?;
                     words = rest;
                 }
-                other => return Err(self.malformed(format!("a link has no `{other}`"))),
+                other => return Err(self.unknown("fault of a link", other, OF_A_LINK)),
             }
         }
         match words {
             [] if hazard != Hazard::default() => Ok(hazard),
+            [word] if !OF_A_LINK.contains(word) => Err(self.unknown("fault of a link", word, OF_A_LINK)),
             _ => Err(self.malformed(
                 "a link is down, up, or has loss, corruption, duplication, reorder, delay".to_owned(),
             )),
@@ -193,9 +215,15 @@ mod tests {
         assert!(matches!(plan.changes[0].1, Change::Hazard(LinkId(2), _)));
         let plan = parse_plan("3 partition 0 1 2\n7 heal\n", &ring).unwrap();
         assert_eq!(plan.changes[0].1, Change::Links(vec![LinkId(2), LinkId(7)], false));
-        for (text, span) in
-            [("0 link 0 2 down\n", 0..15), ("\n1 link 0 1 loss 2\n", 1..18), ("1 nod 3 crash", 0..13)]
-        {
+        for (text, span) in [
+            ("0 link 0 2 down\n", 0..15),
+            ("\n1 link 0 1 loss 2\n", 17..18),
+            ("1 nod 3 crash", 2..5),
+            ("2 link 0 1 dwon", 11..15),
+            ("2 link 0 1 loss 0.1 dealy 3", 20..25),
+            ("2 node 9 crash", 7..8),
+            ("soon heal", 0..4),
+        ] {
             assert_eq!(parse_plan(text, &ring).unwrap_err().span(), Some(span), "{text}");
         }
     }

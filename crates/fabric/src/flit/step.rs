@@ -257,6 +257,7 @@ impl FlitNetwork {
             routers: flying.routers + 1,
             corrupted: false,
             again: false,
+            repeat: false,
         };
         if self.hazards.deliver(delivery, flying.fate, &mut self.delivered) {
             self.counters.dropped_packets += 1;

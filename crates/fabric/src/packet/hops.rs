@@ -146,6 +146,7 @@ impl PacketNetwork {
             routers: flying.routers,
             corrupted: false,
             again: false,
+            repeat: false,
         };
         self.core.deliver(delivery, flying.fate);
     }

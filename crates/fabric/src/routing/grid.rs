@@ -90,11 +90,13 @@ impl Grid {
         if self.wrap { 2 } else { 1 }
     }
 
+    #[inline]
     fn port(&self, dim: u8, up: bool) -> Port {
         Port(if self.ports_per_dim == 1 { dim } else { 2 * dim + u8::from(!up) })
     }
 
     /// The first dimension in which two routers differ, and their coordinates in it.
+    #[inline]
     fn first_difference(&self, at: u32, target: u32) -> (u8, Axis, u64, u64) {
         let (here, there) = (self.coordinates[at as usize], self.coordinates[target as usize]);
         assert!(here != there, "a packet at its target is ejected");
@@ -104,6 +106,7 @@ impl Grid {
     }
 
     /// The first differing dimension, towards `target` the shorter way; `base` is added to the class.
+    #[inline]
     pub(super) fn ordered(&self, at: u32, arrival: Arrival, target: u32, ties: u32, base: u8) -> Hop {
         let (dim, axis, here, there) = self.first_difference(at, target);
         if !self.wrap {

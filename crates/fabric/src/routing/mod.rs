@@ -187,10 +187,25 @@ impl Routes {
     /// The output of a packet that has come to `at`; on an adaptive routing, that of its escape channel.
     ///
     /// Marks the trip as having passed its intermediate router.
+    #[inline]
     pub fn hop(&self, at: RouterId, arrival: Arrival, trip: &mut Trip) -> Hop {
         let (home, port) = self.attach[trip.to.index()];
+        match &self.kind {
+            // Most packets of most measurements.
+            Kind::Grid(grid) if trip.via == NO_DETOUR && !self.adaptive => {
+                if at.0 == home {
+                    return Hop { port: Port(port), class: EJECT };
+                }
+                grid.ordered(at.0, arrival, home, trip.ties, self.last_class)
+            }
+            _ => self.other_hop(at, arrival, trip),
+        }
+    }
+
+    #[inline(never)]
+    fn other_hop(&self, at: RouterId, mut arrival: Arrival, trip: &mut Trip) -> Hop {
+        let (home, port) = self.attach[trip.to.index()];
         let grid = matches!(self.kind, Kind::Grid(_));
-        let mut arrival = arrival;
         let mut under_way = trip.via != NO_DETOUR && !trip.passed;
         if under_way && grid && at.0 == trip.via {
             trip.passed = true;

@@ -61,6 +61,10 @@ pub struct Report {
     pub latencies_high: Histogram,
     /// Packets dropped by faults in the measurement.
     pub dropped: u64,
+    /// Packets that came corrupted.
+    pub corrupted: u64,
+    /// Packets that came a second time.
+    pub repeated: u64,
     /// Flits delivered for each node and cycle.
     pub accepted_mean: f64,
     /// The same for the source of which the fewest were delivered.

@@ -65,6 +65,9 @@ struct Run<'a> {
     faults: Plan,
     /// Packets that had been dropped when the measurement began.
     dropped: u64,
+    /// Packets that have come corrupted, and that have come a second time, since then.
+    corrupted: u64,
+    repeated: u64,
     /// Whether no more packets are made.
     quiet: bool,
     /// Draws the classes of packets.
@@ -110,6 +113,8 @@ impl<'a> Run<'a> {
             measured_under_way: 0,
             faults: load.faults.clone(),
             dropped: 0,
+            corrupted: 0,
+            repeated: 0,
             quiet: false,
             classes: Rng::stream(load.seed, u64::MAX),
         }
@@ -127,6 +132,11 @@ impl<'a> Run<'a> {
             self.deliveries.clear();
             self.network.collect(&mut self.deliveries);
             for delivery in &self.deliveries {
+                self.corrupted += u64::from(delivery.corrupted && !delivery.repeat);
+                self.repeated += u64::from(delivery.repeat);
+                if delivery.repeat {
+                    continue;
+                }
                 window.packets += 1;
                 window.latency_sum += delivery.latency_cycles();
                 window.flits += u64::from(delivery.packet.flits);
@@ -190,6 +200,7 @@ impl<'a> Run<'a> {
         let links_before = self.network.link_flits();
         let (made, done) = (self.made.clone(), self.done.clone());
         self.dropped = self.network.counters().dropped_packets;
+        (self.corrupted, self.repeated) = (0, 0);
         let (mut latencies, mut latencies_high) = (Histogram::default(), Histogram::default());
         let high = self.load.classes.max(2) - 1;
         let (mut routers, mut batches, mut flits) = (0u64, Vec::new(), 0);
@@ -252,6 +263,8 @@ impl<'a> Run<'a> {
                 stuck,
                 latencies_high,
                 dropped: self.network.counters().dropped_packets - self.dropped,
+                corrupted: self.corrupted,
+                repeated: self.repeated,
                 latencies,
             }
         };
@@ -315,4 +328,32 @@ fn relative_error(windows: &[f64]) -> Option<f64> {
     let mean = means.iter().sum::<f64>() / means.len() as f64;
     let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (means.len() - 1) as f64;
     Some(2.26 * (variance / means.len() as f64).sqrt() / mean.max(1e-9))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::parse_plan;
+    use crate::topology::Topology;
+    use crate::traffic::Destinations;
+
+    #[test]
+    fn a_packet_that_comes_twice_counts_once() {
+        let topology = Topology::from_spec("ring:4").unwrap();
+        let measured = |plan: &str| {
+            let mut network =
+                crate::simulate::build(&topology, None, &crate::Config::default(), 8).unwrap().network;
+            let faults = parse_plan(plan, &topology).unwrap();
+            let cycles = Some(20_000);
+            let load = Load { faults, measure_cycles: cycles, ..Load::new(Destinations::Uniform(4), 0.2, 8) };
+            measure(network.as_mut(), 4, &load).unwrap()
+        };
+        let (plain, twice) = (measured(""), measured("0 link 0 1 duplication 0.5 corruption 0.25\n"));
+        assert_eq!((plain.repeated, plain.corrupted, twice.dropped), (0, 0, 0));
+        assert!(twice.repeated > 100 && (40..twice.repeated).contains(&twice.corrupted), "{twice:?}");
+        assert_eq!((twice.packets, twice.accepted_mean), (plain.packets, plain.accepted_mean));
+        let mean = |report: &Report| report.latency_mean_cycles.unwrap();
+        // Under faults nothing more comes once all is measured, so that the last ones are a little faster.
+        assert!((mean(&twice) - mean(&plain)).abs() < 0.05, "{} {}", mean(&twice), mean(&plain));
+    }
 }

@@ -12,7 +12,7 @@ macro_rules! given {
         #[derive(Clone, Debug, Default, clap::Args, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct Given {
-            $($(#[$doc])* #[arg(long)] pub(super) $name: Option<$kind>,)*
+            $($(#[$doc])* #[arg(long, allow_negative_numbers = true)] pub(super) $name: Option<$kind>,)*
         }
 
         impl Given {

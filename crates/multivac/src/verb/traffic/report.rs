@@ -43,6 +43,8 @@ fn point(report: &Report) -> Value {
         "latency_high_mean_cycles": report.latencies_high.mean().filter(|_| !report.saturated),
         "latency_high_p99_cycles": report.latencies_high.percentile(99).filter(|_| !report.saturated),
         "dropped_packets": report.dropped,
+        "corrupted_packets": report.corrupted,
+        "duplicated_packets": report.repeated,
         "saturated": report.saturated,
         "stuck": report.stuck,
         "routers_mean": report.routers_mean,
@@ -124,8 +126,14 @@ pub(super) fn text(setup: &Setup, simulation: &Simulation, report: &Report) -> S
     if let (Some(mean), Some(p99)) = (report.latencies_high.mean(), report.latencies_high.percentile(99)) {
         line("latency, highest class", format!("{mean:.2} cycles, 99 % {p99}"));
     }
-    if report.dropped > 0 {
-        line("dropped by faults", format!("{} packets", report.dropped));
+    for (count, what) in [
+        (report.dropped, "dropped by faults"),
+        (report.corrupted, "corrupted"),
+        (report.repeated, "came twice"),
+    ] {
+        if count > 0 {
+            line(what, format!("{count} packets"));
+        }
     }
     line("accepted, mean", format!("{:.4} flits per node and cycle", report.accepted_mean));
     line("accepted, worst source", format!("{:.4}", report.accepted_min));
