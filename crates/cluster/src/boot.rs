@@ -169,7 +169,7 @@ pub enum BootError {
     NeverReady {
         /// Why.
         reason: String,
-        /// The end of what it said on its console.
+        /// The end of what its command said, or else of what it said on its console.
         last_words: String,
     },
     /// The device tree cannot be written.
@@ -190,11 +190,7 @@ impl std::fmt::Display for BootError {
             BootError::Fork(error) => error.fmt(f),
             BootError::NeverReady { reason, last_words } => {
                 write!(f, "the node to be forked does not get ready: {reason}")?;
-                if last_words.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, "; its console's last words:\n{last_words}")
-                }
+                if last_words.is_empty() { Ok(()) } else { write!(f, "; its last words:\n{last_words}") }
             }
             BootError::DeviceTree { reason } => write!(f, "the device tree cannot be written: {reason}"),
         }

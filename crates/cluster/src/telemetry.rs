@@ -67,6 +67,18 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Counts no instructions that had retired at `before`, an earlier instant of the same node. The other counters begin
+    /// anew in a node that is forked or restored.
+    pub fn since(mut self, before: &Telemetry) -> Telemetry {
+        self.instructions -= before.instructions.min(self.instructions);
+        for (hart, before) in self.harts.iter_mut().zip(&before.harts) {
+            hart.instructions -= before.instructions.min(hart.instructions);
+        }
+        self
+    }
+}
+
 /// Walks that read an entry at all, by how many.
 fn counted_walks(walks: &[u64]) -> Vec<(usize, u64)> {
     walks.iter().copied().enumerate().skip(1).filter(|(_, count)| *count > 0).collect()

@@ -41,6 +41,10 @@ fn a_restored_run_ends_as_the_one_never_stopped_under_either_engine() {
         let again = restore(&first, &["--engine", "interp", "--snapshot-at", &at_second]);
         assert_eq!(again.digest(), whole, "{again:?}");
         assert_eq!(again.json()["restored_ns"].as_u64(), Some(2_000_000));
+        let before = multivac(&["snapshot", word(&first), "--json"]);
+        let counts =
+            [&saved, &before, &again].map(|run| run.json()["instructions"].as_u64().expect("a count"));
+        assert_eq!(counts[0], counts[1] + counts[2], "a report counts what its own run did");
         assert_eq!(restore(&second, &["--engine", "translate"]).digest(), whole);
         if timing == "flat" {
             assert_eq!(restore(&second, &["--lockstep", "1000"]).digest(), whole);

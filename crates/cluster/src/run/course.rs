@@ -293,14 +293,20 @@ impl Course {
 
     /// Whether the run is over.
     fn verdict(&mut self, stations: &[Mutex<Station>], passed: Passed) -> Option<End> {
-        let mut worst: Option<(bool, End)> = None;
+        // Where failures are survived, what a dead node's command came to is told once no other's is under way.
+        let goes_on = |slot: &Mutex<Station>| {
+            let station = station(slot);
+            station.life == Life::Up && errands::is_under_way(&station)
+        };
+        let others = self.survives && stations.iter().any(goes_on);
+        let mut worst: Option<(Option<NodeId>, End)> = None;
         let mut up = 0;
         for slot in stations {
             let station = station(slot);
             match station.life {
                 Life::Up => up += 1,
                 Life::Diverged => return Some(End::Diverged),
-                Life::Crashed if errands::is_under_way(&station) && self.ended.is_none() => {
+                Life::Crashed if errands::is_under_way(&station) && self.ended.is_none() && !others => {
                     self.culprit = Some(station.id);
                     return Some(End::JobLost(format!("{} crashed, and the command with it", station.name)));
                 }
@@ -310,15 +316,14 @@ impl Course {
                     let fails = panicked || fails(halt);
                     let end = if panicked { End::Panicked } else { End::Halted(halt) };
                     let leads = self.leader == Some(station.id);
-                    let ends = fails && !self.survives || errands::is_under_way(&station) || leads;
+                    let ends = fails && !self.survives || errands::is_under_way(&station) && !others || leads;
                     if ends && self.ended.is_none() {
                         self.culprit = Some(station.id);
                         return Some(end);
                     }
                     // The worst of several ends is told.
-                    if worst.as_ref().is_none_or(|(failed, _)| !failed && fails) {
-                        self.culprit = fails.then_some(station.id);
-                        worst = Some((fails, end));
+                    if worst.as_ref().is_none_or(|(culprit, _)| culprit.is_none() && fails) {
+                        worst = Some((fails.then_some(station.id), end));
                     }
                 }
             }
@@ -328,14 +333,19 @@ impl Course {
             return Some(End::Job(ended));
         }
         if up == 0 {
-            return Some(worst.map_or(End::Deadlock, |(_, end)| end));
+            let (culprit, end) = worst.unwrap_or((None, End::Deadlock));
+            self.culprit = culprit;
+            return Some(end);
         }
         let time = self.bounds.time_ns.is_some_and(|limit| self.now(stations).ns() >= limit);
-        match passed {
-            Passed::Instructions => Some(End::Instructions),
-            Passed::Time if time => Some(End::Time),
-            _ => None,
-        }
+        let end = match passed {
+            Passed::Instructions => End::Instructions,
+            Passed::Time if time => End::Time,
+            _ => return None,
+        };
+        // Who was waited for.
+        self.culprit = stations.iter().find(|slot| goes_on(slot)).map(|slot| station(slot).id);
+        Some(end)
     }
 }
 

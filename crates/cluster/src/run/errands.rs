@@ -5,7 +5,7 @@ use super::host::{End, Host};
 use crate::control::Ended;
 use crate::crew::station;
 use crate::job::{Job, Step, Stream};
-use crate::station::Station;
+use crate::station::{Life, Station};
 use std::sync::Mutex;
 
 /// Whether a node has a command that has not ended.
@@ -80,9 +80,12 @@ fn told(course: &mut Course, stations: &[Mutex<Station>], (node, reason): (fabri
     })
 }
 
-/// Starts the commands once every guest with an errand is prepared.
+/// Starts the commands once every guest with an errand is prepared, but for those that are down.
 fn start(stations: &[Mutex<Station>]) -> Option<(fabric::NodeId, String)> {
-    let prepared = |slot: &Mutex<Station>| station(slot).job.as_ref().is_none_or(Job::is_prepared);
+    let prepared = |slot: &Mutex<Station>| {
+        let station = station(slot);
+        station.life != Life::Up || station.job.as_ref().is_none_or(Job::is_prepared)
+    };
     if !stations.iter().all(prepared) {
         return None;
     }

@@ -73,6 +73,8 @@ pub(crate) struct Node {
     pub(crate) fork: bool,
     /// The instant at which it is copied; without it, once its agent takes commands.
     pub(crate) fork_at_ps: Option<u64>,
+    /// A command that it carries out before it is copied; empty for none.
+    pub(crate) fork_after: Vec<String>,
     /// Block devices, in order.
     pub(crate) disks: Vec<Disk>,
     /// Folders of the host's that the guest sees, in order.
@@ -279,6 +281,7 @@ impl Default for Node {
             boot: Boot::Demo,
             fork: false,
             fork_at_ps: None,
+            fork_after: Vec::new(),
             disks: Vec::new(),
             shares: Vec::new(),
             interfaces: Interfaces::default(),

@@ -181,11 +181,27 @@ pub(super) fn fork(node: &mut Node, reader: &Reader<'_>) {
     if let Some(fork) = reader.get("boot").and_then(|found| found.word(&FORK)) {
         node.fork = fork;
     }
-    let Some(found) = reader.get("fork_at") else { return };
-    if !node.fork {
-        found.problem("`fork_at` is for nodes that are forked", "add `boot = \"fork\"`");
+    let forked = |found: &Found<'_>, key: &str| {
+        if !node.fork {
+            found.problem(format!("`{key}` is for nodes that are forked"), "add `boot = \"fork\"`");
+        }
+    };
+    let (mut at, mut after) = (None, None);
+    if let Some(found) = reader.get("fork_at") {
+        forked(&found, "fork_at");
+        at = found.quantity(units::picoseconds);
     }
-    node.fork_at_ps = found.quantity(units::picoseconds).or(node.fork_at_ps);
+    if let Some(found) = reader.get("fork_after") {
+        forked(&found, "fork_after");
+        if node.fork_at_ps.or(at).is_some() {
+            found.problem("a node is copied at an instant or after a command", "leave one of them out");
+        }
+        after = found.strings();
+    }
+    node.fork_at_ps = at.or(node.fork_at_ps);
+    if let Some(words) = after {
+        node.fork_after = words.into_iter().map(str::to_owned).collect();
+    }
 }
 
 /// Reads which of several nodes has the run's console.

@@ -75,6 +75,10 @@ fn node(node: &Node, several: bool, line: &mut impl FnMut(String)) {
     if let Some(at) = node.fork_at_ps {
         line(format!("fork_at = {}", quoted(&units::write_ps(at))));
     }
+    if !node.fork_after.is_empty() {
+        let words: Vec<String> = node.fork_after.iter().map(|word| quoted(word)).collect();
+        line(format!("fork_after = [{}]", words.join(", ")));
+    }
     if !node.disks.is_empty() {
         let disks: Vec<String> = node.disks.iter().map(|disk| quoted(&disk_text(disk))).collect();
         line(format!("disk = [{}]", disks.join(", ")));

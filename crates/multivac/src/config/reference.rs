@@ -95,6 +95,12 @@ const SECTIONS: &[Section] = &[
                 "",
                 "when the first is copied, with `boot = \"fork\"`; without it, once its agent takes commands",
             ),
+            key(
+                "fork_after",
+                "list of strings",
+                "",
+                "a command that the first carries out before it is copied: what it leaves in memory, all begin with",
+            ),
             key("image", "string", "--image", "an image made by `multivac image build`"),
             key("init", "string", "--init", "a program of the image that runs as PID 1, such as `systemd`"),
             key("kernel", FILE, "--kernel", "a Linux Image, an ELF or a bare binary, in supervisor mode"),

@@ -133,6 +133,13 @@ fn forks_and_consoles_are_of_nodes_that_there_are() {
     assert_eq!(config.memory_bytes(), 4 * (16 << 20), "no more than each has");
     let found = refused("schema = 1\n[[node]]\nfork_at = \"2ms\"\n");
     assert!(found.contains("`fork_at` is for nodes that are forked"), "{found}");
+    let text =
+        "schema = 1\n[[node]]\ncount = 4\nboot = \"fork\"\nimage = \"x\"\nfork_after = [\"true\", \"\\n\"]\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.first().fork_after, ["true", "\n"]);
+    assert_eq!(parse(&canonical(&config)).unwrap(), config);
+    let found = refused(&text.replace("\nimage", "\nfork_at = \"2ms\"\nimage"));
+    assert!(found.contains("at an instant or after a command"), "{found}");
     let found = refused("schema = 1\n[[node]]\ncount = 2\n[run]\nconsole = \"n2\"\n");
     assert!(found.contains("there is no node `n2`"), "{found}");
     // Forked nodes share their memory: 256 of 512 MiB are not 128 GiB.

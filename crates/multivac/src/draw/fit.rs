@@ -1,15 +1,25 @@
 //! Text made to fit the terminal. What goes to a file or a pipe stays as it is.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
+use std::os::fd::AsFd;
 use unicode_width::UnicodeWidthStr;
 
 /// Columns of the terminal that standard output is, or of `COLUMNS`; `None` where it is none.
 pub(crate) fn columns() -> Option<usize> {
-    if !stdout().is_terminal() {
+    columns_of(&stdout())
+}
+
+/// Columns of the terminal that standard error is, likewise.
+pub(crate) fn error_columns() -> Option<usize> {
+    columns_of(&stderr())
+}
+
+fn columns_of(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
     let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    told.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+    told.or_else(|| terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0)))
         .filter(|columns| *columns >= 20)
 }
 

@@ -1,5 +1,6 @@
 //! From a node's configuration to a node that is about to execute its first instruction: files read, disks opened.
 
+use super::build;
 use super::files::Files;
 use super::surroundings::{Surroundings, number, refuse as refuse_tape};
 use super::terminal;
@@ -84,7 +85,7 @@ impl<'a> Boots<'a> {
             let refused = |error: BootError| refuse(&error, Path::new(""));
             match node.fork_at_ps {
                 Some(at) => boot::to_instant(&mut booted, Ps(at)),
-                None => boot::to_ready(&mut booted),
+                None => boot::to_ready(&mut booted, build::command_before_fork(&node.fork_after)),
             }
             .map_err(refused)?;
             let Booted { node, symbols, kind, note } = booted;

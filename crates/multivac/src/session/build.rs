@@ -156,6 +156,11 @@ pub(super) fn command(config: &Config, name: &str) -> Option<Command> {
     (here && !argv.is_empty()).then(|| Command { argv: argv.clone(), ..Command::default() })
 }
 
+/// The command that a node carries out before it is copied, where it has one.
+pub(super) fn command_before_fork(argv: &[String]) -> Option<Command> {
+    (!argv.is_empty()).then(|| Command { argv: argv.to_vec(), ..Command::default() })
+}
+
 /// Who a node is, from the cluster's seed and its place.
 fn identity(config: &Config, place: NodeId, name: &str, neighbors: &[Neighbor]) -> Identity {
     let mut hasher = blake3::Hasher::new_derive_key("multivac 1 identity of a node");

@@ -109,8 +109,11 @@ fn total(traffic: &[Traffic]) -> Traffic {
     all
 }
 
-/// A row for each node.
-pub(super) fn nodes_text(nodes: &[NodeSummary]) -> String {
+/// Columns of the table of nodes that a narrow terminal does without, the first first.
+const SPARED: [&[usize]; 4] = [&[4, 6], &[7], &[3, 5], &[1]];
+
+/// A row for each node, no longer than `columns` where as much as that can be left out.
+pub(super) fn nodes_text(nodes: &[NodeSummary], columns: Option<usize>) -> String {
     let mut rows = vec![
         ["node", "", "instructions", "sent", "bytes", "received", "bytes", "dropped"].map(str::to_owned),
     ];
@@ -129,10 +132,18 @@ pub(super) fn nodes_text(nodes: &[NodeSummary]) -> String {
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..8).map(width).collect();
+    let mut shown: Vec<usize> = (0..8).collect();
+    for spared in SPARED {
+        let wide = shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
+        if columns.is_some_and(|columns| wide > columns) {
+            shown.retain(|column| !spared.contains(column));
+        }
+    }
     let mut out = String::new();
     for row in &rows {
         let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+        for &column in &shown {
+            let (cell, width) = (&row[column], widths[column]);
             let _ =
                 if column < 2 { write!(line, "{cell:width$}  ") } else { write!(line, "{cell:>width$}  ") };
         }
@@ -262,6 +273,31 @@ pub(super) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_nodes_fits_its_terminal() {
+        let node = NodeSummary {
+            name: "n0".to_owned(),
+            standing: Standing::Asleep,
+            harts: 1,
+            memory_bytes: 1 << 28,
+            engine: "",
+            telemetry: cluster::telemetry::Telemetry {
+                instructions: 10_259_329_952,
+                harts: Vec::new(),
+                engine: Vec::new(),
+            },
+            traffic: vec![Traffic { sent_frames: 111_383, sent_bytes: 856_089_933, ..Traffic::default() }],
+            last_words: Vec::new(),
+        };
+        let wide = nodes_text(std::slice::from_ref(&node), None);
+        assert!(wide.contains("dropped") && wide.contains("856,089,933"), "{wide}");
+        for columns in [80, 60, 40, 20] {
+            let narrow = nodes_text(std::slice::from_ref(&node), Some(columns));
+            assert!(narrow.lines().all(|line| line.len() <= columns), "{columns}: {narrow}");
+            assert!(narrow.contains("10,259,329,952"), "{narrow}");
+        }
+    }
 
     #[test]
     fn numbers_are_readable() {

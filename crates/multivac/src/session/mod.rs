@@ -14,7 +14,7 @@ mod terminal;
 mod trace_file;
 mod watch;
 
-use crate::config::{Boot, Config, DiskMode, Elf, Tape, canonical};
+use crate::config::{Boot, Config, DiskMode, Elf, Node, On, Tape, canonical};
 use crate::exit::{Exit, Failure};
 use cluster::run::{Cluster, End};
 pub(crate) use debugger::{OfNode, Onlookers};
@@ -52,11 +52,11 @@ pub(crate) struct Manner {
 /// Errors: whatever keeps it from running; how it ended is in the exit code.
 pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit, Failure> {
     let command = !config.run.command.is_empty();
-    let image = config.groups.iter().all(|group| matches!(group.node.boot, Boot::Image { .. }));
-    if command && !image {
+    if command && let Some(name) = without_agent(config) {
+        let whose = if config.node_count() > 1 { format!(", and {name} is none") } else { String::new() };
         return Err(Failure::new(
             Exit::Usage,
-            "a command needs a guest with the control agent",
+            format!("a command needs a guest with the control agent{whose}"),
             "name one that `multivac image build` made: --image NAME",
         ));
     }
@@ -100,6 +100,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     }
     let mut host = host::attach(config, manner, !surroundings.outside.is_playing())?;
     let onlooking = debugger::attach(&mut cluster, &mut host, prepared, manner)?;
+    let inherited = cluster.nodes();
     let cpu_before = cpu_seconds();
     let run_started = Instant::now();
     let mut watched = Watched::new(&mut host, files, config.names(), manner.live);
@@ -136,7 +137,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         confinement,
         epoch_ns: cluster.epoch().map(cluster::time::Ps::ns),
         network: cluster.network(),
-        nodes,
+        nodes: report::since(nodes, &inherited),
     };
     report.print(manner, command);
     if let Some(text) = cluster.divergence() {
@@ -147,6 +148,13 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     signature?;
     written?;
     Ok(exit)
+}
+
+/// The first node that is to carry out the command and boots no image, whose agent would.
+fn without_agent(config: &Config) -> Option<String> {
+    let chosen = |name: &str| matches!(&config.run.on, On::All) || config.run.on == On::Node(name.to_owned());
+    let bare = |(name, node): &(String, &Node)| chosen(name) && !matches!(node.boot, Boot::Image { .. });
+    config.members().into_iter().find(bare).map(|(name, _)| name)
 }
 
 /// A cluster of this configuration, about to run.

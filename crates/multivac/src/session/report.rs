@@ -56,6 +56,15 @@ pub(crate) struct Report {
     pub(crate) nodes: Vec<NodeSummary>,
 }
 
+/// The nodes with what they did in this run alone, of whom some began as copies or from a snapshot.
+pub(super) fn since(nodes: Vec<NodeSummary>, inherited: &[NodeSummary]) -> Vec<NodeSummary> {
+    let own = |(node, before): (NodeSummary, &NodeSummary)| NodeSummary {
+        telemetry: node.telemetry.since(&before.telemetry),
+        ..node
+    };
+    nodes.into_iter().zip(inherited).map(own).collect()
+}
+
 impl Report {
     /// Prints as asked; a command's own output stays alone on standard output.
     pub(super) fn print(&self, manner: &Manner, command: bool) {
@@ -63,15 +72,18 @@ impl Report {
             // A closed standard output is the reader's choice.
             let _ = writeln!(std::io::stdout(), "{}", self.json());
         } else if !manner.quiet && command {
-            eprint!("{}", self.text(manner.verbose));
+            eprint!("{}", self.text(manner.verbose, fit::error_columns()));
         } else if !manner.quiet {
-            let text = fit::wrap(&self.text(manner.verbose), fit::columns(), 10);
-            let _ = write!(std::io::stdout(), "\n{text}");
+            let _ = write!(std::io::stdout(), "\n{}", self.text(manner.verbose, fit::columns()));
         }
         if !manner.quiet
             && let Some(text) = &self.backtrace
         {
-            eprint!("where the harts were:\n{text}");
+            let whose = match &self.culprit {
+                Some(name) if self.nodes.len() > 1 => format!("harts of {name}"),
+                _ => "harts".to_owned(),
+            };
+            eprint!("where the {whose} were:\n{text}");
         }
         if manner.quiet && !manner.json && self.exit != Exit::Ok && !command {
             eprintln!("{}", self.reason());
@@ -128,7 +140,8 @@ impl Report {
         if self.wall_s > 0.0 { instructions / self.wall_s / 1e6 } else { 0.0 }
     }
 
-    fn text(&self, verbose: bool) -> String {
+    /// The report in lines no longer than `columns`.
+    fn text(&self, verbose: bool, columns: Option<usize>) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: String| {
             let _ = writeln!(out, "{name:9} {text}");
@@ -169,9 +182,10 @@ impl Report {
                 }
             }
         }
+        let mut out = fit::wrap(&out, columns, 10);
         if self.nodes.len() > 1 {
             out.push('\n');
-            out.push_str(&nodes_text(&self.nodes));
+            out.push_str(&nodes_text(&self.nodes, columns));
         }
         out
     }
