@@ -72,7 +72,7 @@ fn main() {
     );
 
     let before = private_bytes();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let mut nodes: Vec<Node> = (0..count)
         .map(|_| {
             let mut node = boot::fork(&template, &hardware, devices()).expect("room for a fork");
@@ -80,11 +80,10 @@ fn main() {
             node
         })
         .collect();
-    let wall = seconds(started);
-    println!("forked     {:7.1} ms for {count} nodes, each with its first instruction done", wall * 1e3);
+    println!("forked     {started} for {count} nodes, each with its first instruction done");
     println!("first      {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
 
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let retired = |nodes: &[Node]| nodes.iter().map(Node::retired).sum::<u64>();
     let first = retired(&nodes);
     for node in &mut nodes {
@@ -92,9 +91,7 @@ fn main() {
         assert!(matches!(pause, Pause::Time | Pause::Asleep), "{pause:?}");
     }
     let instructions = retired(&nodes) - first;
-    let wall = seconds(started);
-    println!("idle       {:7.1} ms for 0.1 s of virtual time on all", wall * 1e3);
-    println!("           {:7.1} MIPS over {instructions} instructions", instructions as f64 / wall / 1e6);
+    println!("idle       {started} for 0.1 s of virtual time on all, {instructions} instructions");
     println!("then       {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
     println!("counters   {:?}", nodes[0].engine_counters());
 
@@ -104,13 +101,15 @@ fn main() {
     let mut cluster = joined((0..count).map(|_| fork()).collect());
     let first: u64 = cluster.nodes().iter().map(|node| node.telemetry.instructions).sum();
     let mut answers = Answers::default();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let end = cluster.run(&mut answers);
-    let wall = seconds(started);
+    let spent = started.to_string();
+    let cpu = started.cpu_s();
     let last: u64 = cluster.nodes().iter().map(|node| node.telemetry.instructions).sum();
     let right = (0..count).filter(|node| answers.lines.contains(&format!("node{node}"))).count();
-    println!("hostname   {wall:7.2} s wall on {count} nodes: {right} right answers ({end})");
-    println!("           {:7.1} MIPS over {} instructions", (last - first) as f64 / wall / 1e6, last - first);
+    println!("hostname   {spent} on {count} nodes: {right} right answers ({end})");
+    let mips = (last - first) as f64 / cpu / 1e6;
+    println!("           {mips:7.1} million instructions in a second of CPU time, of {}", last - first);
     println!("then       {:7.2} MiB resident a node", (private_bytes() - before) / count as f64 / MIB);
 }
 
@@ -172,6 +171,33 @@ fn to_ready(node: &mut Node) {
         console.take_output(machine::dev::virtio::console::CONSOLE_PORT);
         session.receive(&console.take_output(CONTROL_PORT)).expect("the agent keeps to the protocol");
     }
+}
+
+/// Wall and CPU time of this process since an instant.
+struct Stopwatch {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch { wall: Instant::now(), cpu: process_cpu_s() }
+    }
+
+    fn cpu_s(&self) -> f64 {
+        process_cpu_s() - self.cpu
+    }
+}
+
+impl std::fmt::Display for Stopwatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:7.1} ms wall, {:.1} ms CPU", seconds(self.wall) * 1e3, self.cpu_s() * 1e3)
+    }
+}
+
+fn process_cpu_s() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
 
 fn seconds(since: Instant) -> f64 {
