@@ -65,7 +65,7 @@ impl FlitNetwork {
             return;
         }
         match state.channel[place].stage {
-            Stage::Idle => self.new_front(place),
+            Stage::Idle => self.new_front(place, self.now),
             Stage::Hold => self.maybe_whole(place),
             Stage::Wait => {}
         }
@@ -93,11 +93,11 @@ impl FlitNetwork {
         channel.wanted = self.plan.mask(flying.packet.class, hop.class);
     }
 
-    /// A head flit has come to the front.
-    fn new_front(&mut self, place: usize) {
+    /// A head flit has come to the front, where its route is looked at from the cycle `from` on.
+    fn new_front(&mut self, place: usize, from: u64) {
         self.state.channel[place].stage = Stage::Hold;
         if self.config.switching != Switching::StoreAndForward || self.at_source(place) || self.whole(place) {
-            self.decide(place);
+            self.decide(place, from);
         }
     }
 
@@ -108,7 +108,7 @@ impl FlitNetwork {
             && !self.at_source(place)
             && channel.visible == channel.left
         {
-            self.decide(place);
+            self.decide(place, self.now);
         }
     }
 
@@ -122,11 +122,11 @@ impl FlitNetwork {
         self.state.peer(place) & NODE != 0
     }
 
-    fn decide(&mut self, place: usize) {
+    fn decide(&mut self, place: usize, from: u64) {
         if self.spans.decide == 0 {
             self.may_ask(place);
         } else {
-            self.decided.push(self.now + self.spans.decide, index(place));
+            self.decided.push(from + self.spans.decide, index(place));
         }
     }
 
@@ -201,7 +201,8 @@ impl FlitNetwork {
         if left == 0 {
             self.release(router, place, out);
             if !empty {
-                self.new_front(place);
+                // The stages of this cycle have begun without it.
+                self.new_front(place, now + 1);
             }
         }
     }

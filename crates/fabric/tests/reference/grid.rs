@@ -1,6 +1,6 @@
 //! Meshes and tori of the plain routers, with sources that queue and wires that take their time.
 
-use crate::router::{Flit, Move, Router};
+use crate::router::{First, Flit, Move, Router};
 use std::collections::VecDeque;
 
 /// A packet to be sent.
@@ -22,6 +22,10 @@ pub(crate) struct Shape {
     pub(crate) vcs: usize,
     pub(crate) depth: usize,
     pub(crate) flits: usize,
+    /// Whether a route takes a cycle of its own.
+    pub(crate) routes_late: bool,
+    /// The allocators.
+    pub(crate) first: First,
 }
 
 impl Shape {
@@ -90,7 +94,7 @@ enum Event {
 /// When each packet arrived, `None` if it did not by the cycle `until`.
 pub(crate) fn run(shape: &Shape, packets: &[Sent], until: u64) -> Vec<Option<u64>> {
     let (nodes, vcs, node_port) = (shape.nodes(), shape.vcs, 2 * shape.dims);
-    let mut routers: Vec<Router> = (0..nodes).map(|_| Router::new(shape.ports(), vcs, shape.depth)).collect();
+    let mut routers: Vec<Router> = (0..nodes).map(|_| Router::new(shape.ports(), shape)).collect();
     let source = || Source { queue: VecDeque::new(), sent: 0, vc: vcs - 1, credits: vec![shape.depth; vcs] };
     let mut sources: Vec<Source> = (0..nodes).map(|_| source()).collect();
     let mut wires: VecDeque<Vec<Event>> = (0..8).map(|_| Vec::new()).collect();

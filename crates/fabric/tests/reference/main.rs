@@ -11,10 +11,20 @@ mod router;
 use fabric::rng::{Rng, mix, pick};
 use fabric::topology::Topology;
 use fabric::traffic::Pattern;
-use fabric::{Config, Cycle, NodeId, Packet, simulate};
+use fabric::{Config, Cycle, Delays, NodeId, Packet, simulate};
 use grid::{Sent, Shape};
+use router::First;
 
-const MESH: Shape = Shape { side: 8, dims: 2, wrap: false, vcs: 4, depth: 8, flits: 8 };
+const MESH: Shape = Shape {
+    side: 8,
+    dims: 2,
+    wrap: false,
+    vcs: 4,
+    depth: 8,
+    flits: 8,
+    routes_late: false,
+    first: First::Input,
+};
 const TORUS: Shape = Shape { wrap: true, ..MESH };
 
 fn name(shape: &Shape) -> String {
@@ -50,7 +60,9 @@ fn ties(number: u64) -> u32 {
 fn fast(shape: &Shape, packets: &[Sent], until: u64) -> Vec<Option<u64>> {
     let topology = Topology::from_spec(&name(shape)).expect("a known network");
     let small = |value: usize| u32::try_from(value).expect("few");
-    let config = Config { vcs: small(shape.vcs), buffer_flits: small(shape.depth), ..Config::default() };
+    let delays = Delays { route: u32::from(shape.routes_late), ..Delays::default() };
+    let config =
+        Config { vcs: small(shape.vcs), buffer_flits: small(shape.depth), delays, ..Config::default() };
     let flits = small(shape.flits);
     let mut network = simulate::build(&topology, None, &config, flits).expect("it can be").network;
     for (tag, sent) in packets.iter().enumerate() {
@@ -89,6 +101,7 @@ fn every_packet_arrives_in_the_same_cycle() {
         Shape { vcs: 2, flits: 1, ..TORUS },
         Shape { side: 5, vcs: 2, ..TORUS },
         Shape { side: 3, dims: 3, depth: 2, ..TORUS },
+        Shape { vcs: 2, flits: 3, routes_late: true, ..MESH },
     ];
     for shape in shapes {
         for pattern in ["uniform", "transpose", "tornado"] {
@@ -157,5 +170,29 @@ fn curves() {
                 );
             }
         }
+    }
+}
+
+/// Figures that a stranger published of BookSim 2 itself: `topology = mesh; k = 8; n = 2; traffic = uniform;`, dimension
+/// order, all else as it comes (16 channels of 8 flits, packets of 1, `routing_delay = 1`, allocators `islip`).
+///
+/// Source: github.com/jandersson/Booksim_Projects, `dor.csv`: packets per node and cycle, mean latency in cycles.
+const PUBLISHED: &[(f64, f64)] = &[(0.1, 33.6457), (0.2, 34.6208), (0.3, 36.4722), (0.36, 39.5529)];
+
+/// The reference, configured as BookSim 2 comes, gives the latencies that were published of BookSim 2.
+#[test]
+#[ignore = "takes minutes; prints a table"]
+fn booksim_as_it_comes() {
+    println!("| rate | BookSim 2 | the reference with `islip` | with `separable_input_first`, as here |");
+    println!("|---|---|---|---|");
+    for (rate, published) in PUBLISHED {
+        let of = |first| {
+            let shape = Shape { vcs: 16, flits: 1, routes_late: true, first, ..MESH };
+            let packets = traffic(&shape, "uniform", *rate, 2400);
+            latency(&packets, &grid::run(&shape, &packets, 3000), 2400)
+        };
+        let (islip, here) = (of(First::Output), of(First::Input));
+        println!("| {rate} | {published:.2} | {islip:.2} | {here:.2} |");
+        assert!((islip / published - 1.0).abs() < 0.02, "{rate}: {islip} against {published}");
     }
 }

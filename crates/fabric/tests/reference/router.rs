@@ -1,8 +1,9 @@
 //! One input-queued router, a plain loop for each of its stages.
 //!
-//! The semantics are those of BookSim 2's `iq` router with `vc_allocator = sw_allocator = separable_input_first`,
-//! round-robin arbiters and delays of one cycle: every stage looks at the state in which the cycle began.
+//! The semantics are those of BookSim 2's `iq` router with round-robin arbiters, routes found beforehand or in a cycle of
+//! their own, and delays of one cycle: every stage looks at the state in which the cycle began.
 
+use crate::grid::Shape;
 use std::collections::VecDeque;
 
 /// A flit in a buffer or on a wire.
@@ -30,43 +31,69 @@ impl Arbiter {
     }
 }
 
+/// Who picks first: `separable_input_first`, or `islip` of one iteration, which is output first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum First {
+    Input,
+    Output,
+}
+
 /// An allocator, input first: each input picks one of the outputs it asks for, each output one of its inputs;
-/// an arbiter moves on when its choice was granted.
+/// an arbiter moves on when its choice was granted. Output first: the other way round.
 #[derive(Debug)]
 struct Allocator {
+    first: First,
     inputs: Vec<Arbiter>,
     outputs: Vec<Arbiter>,
 }
 
 impl Allocator {
-    fn new(size: usize) -> Allocator {
-        Allocator { inputs: vec![Arbiter::new(size); size], outputs: vec![Arbiter::new(size); size] }
+    fn new(first: First, size: usize) -> Allocator {
+        Allocator { first, inputs: vec![Arbiter::new(size); size], outputs: vec![Arbiter::new(size); size] }
     }
 
     /// `asks[input]` lists outputs; the pairs granted come back.
     fn allocate(&mut self, asks: &[Vec<usize>]) -> Vec<(usize, usize)> {
-        let mut chosen = vec![Vec::new(); self.outputs.len()];
-        for (input, outputs) in asks.iter().enumerate() {
-            if let Some(output) = self.inputs[input].pick(outputs) {
-                chosen[output].push(input);
+        match self.first {
+            First::Input => choose(&mut self.inputs, &mut self.outputs, asks),
+            First::Output => {
+                let pairs = choose(&mut self.outputs, &mut self.inputs, &turned(asks));
+                pairs.into_iter().map(|(output, input)| (input, output)).collect()
             }
         }
-        let mut granted = Vec::new();
-        for (output, inputs) in chosen.iter().enumerate() {
-            if let Some(input) = self.outputs[output].pick(inputs) {
-                self.inputs[input].granted = output;
-                self.outputs[output].granted = input;
-                granted.push((input, output));
-            }
-        }
-        granted
     }
+}
+
+/// Each of `first` picks one of those it asks for, each of `second` one of those that picked it.
+fn choose(first: &mut [Arbiter], second: &mut [Arbiter], asks: &[Vec<usize>]) -> Vec<(usize, usize)> {
+    let picks: Vec<Vec<usize>> =
+        first.iter().zip(asks).map(|(arbiter, asks)| Vec::from_iter(arbiter.pick(asks))).collect();
+    let mut granted = Vec::new();
+    for (to, pickers) in turned(&picks).iter().enumerate() {
+        if let Some(from) = second[to].pick(pickers) {
+            first[from].granted = to;
+            second[to].granted = from;
+            granted.push((from, to));
+        }
+    }
+    granted
+}
+
+/// For each who is asked, those who ask.
+fn turned(asks: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut turned = vec![Vec::new(); asks.len()];
+    for (from, tos) in asks.iter().enumerate() {
+        tos.iter().for_each(|to| turned[*to].push(from));
+    }
+    turned
 }
 
 /// What an input channel is about.
 #[derive(Clone, Debug, PartialEq)]
 enum State {
     Idle,
+    /// Its route is found in this cycle.
+    Routing,
     /// Asks for one of the channels `first..end` of `port`.
     Asking {
         port: usize,
@@ -90,6 +117,8 @@ pub(crate) struct Move {
 pub(crate) struct Router {
     ports: usize,
     vcs: usize,
+    /// Whether a route takes a cycle of its own.
+    routes_late: bool,
     buffers: Vec<VecDeque<Flit>>,
     states: Vec<State>,
     /// By output channel: whether a packet holds it, and the free places behind it.
@@ -102,17 +131,19 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    pub(crate) fn new(ports: usize, vcs: usize, depth: usize) -> Router {
+    pub(crate) fn new(ports: usize, shape: &Shape) -> Router {
+        let vcs = shape.vcs;
         let channels = ports * vcs;
         Router {
             ports,
             vcs,
+            routes_late: shape.routes_late,
             buffers: vec![VecDeque::new(); channels],
             states: vec![State::Idle; channels],
             taken: vec![false; channels],
-            credits: vec![depth; channels],
-            channel_allocator: Allocator::new(channels),
-            switch_allocator: Allocator::new(ports),
+            credits: vec![shape.depth; channels],
+            channel_allocator: Allocator::new(shape.first, channels),
+            switch_allocator: Allocator::new(shape.first, ports),
             granted: vec![Arbiter::new(vcs); ports],
         }
     }
@@ -130,7 +161,16 @@ impl Router {
     ) {
         self.buffers[channel].push_back(flit);
         if self.states[channel] == State::Idle {
-            self.ask(channel, &route);
+            self.front(channel, &route);
+        }
+    }
+
+    /// A head has come to the front.
+    fn front(&mut self, channel: usize, route: &impl Fn(usize) -> (usize, usize, usize)) {
+        if self.routes_late {
+            self.states[channel] = State::Routing;
+        } else {
+            self.ask(channel, route);
         }
     }
 
@@ -146,12 +186,15 @@ impl Router {
         if self.states.iter().all(|state| *state == State::Idle) {
             return Vec::new();
         }
+        let routed: Vec<usize> =
+            (0..self.states.len()).filter(|channel| self.states[*channel] == State::Routing).collect();
         let channels = self.grant_channels();
         let moves = self.grant_switch();
         for (input, output) in channels {
             self.taken[output] = true;
             self.states[input] = State::Active(output);
         }
+        routed.into_iter().for_each(|channel| self.ask(channel, &route));
         moves.into_iter().map(|(input, output)| self.forward(input, output, &route)).collect()
     }
 
@@ -215,7 +258,7 @@ impl Router {
             self.taken[output] = false;
             self.states[input] = State::Idle;
             if !self.buffers[input].is_empty() {
-                self.ask(input, route);
+                self.front(input, route);
             }
         }
         Move { flit, input, output }
