@@ -127,3 +127,32 @@ fn a_lock_given_back_by_a_stranger_and_a_run_without_end_are_errors() {
     let long = "[machine]\nsteps_max = 1000\n[[thread]]\nname = \"P\"\nprogram = [{ repeat = 4000000000, do = [{ repeat = 4000000000, do = [{ compute = \"0ns\" }] }] }]";
     assert!(matches!(stop(long, "fair"), Stop::TooLong { .. }));
 }
+
+#[test]
+fn the_end_of_virtual_time_is_an_error_and_no_deadlock() {
+    for program in [
+        "{ compute = { pareto = \"9000000s\", shape = 0.1 } }",
+        "{ io = { pareto = \"9000000s\", shape = 0.1 } }",
+        "{ compute = \"9000000s\" }, { io = \"9000000s\" }",
+    ] {
+        let text = format!(
+            "[policy]\nquantum = \"9000000s\"\n[[thread]]\nname = \"P\"\ncount = 3000\nprogram = [{{ repeat = 1000000, do = [{program}] }}]"
+        );
+        for policy in ["time-sharing", "fair", "space-fcfs"] {
+            let stop = stop(&text, policy);
+            assert!(matches!(stop, Stop::EndOfTime { .. }), "{policy}: {stop}");
+        }
+    }
+    let late =
+        "[[thread]]\nname = \"P\"\ncount = 300000\nbetween = \"9000000s\"\nprogram = [{ compute = \"1ms\" }]";
+    assert!(matches!(stop(late, "gang"), Stop::EndOfTime { .. }));
+}
+
+#[test]
+fn a_semaphore_that_is_full_stays_full() {
+    let text = "[[sync]]\nname = \"s\"\nkind = \"semaphore\"\ncount = 4294967295\n\
+                [[thread]]\nname = \"P\"\nprogram = [{ up = \"s\" }, { down = \"s\" }]";
+    let schedule = policy::sim::config::parse(text).expect("a valid file").schedule.expect("threads");
+    let policy = policy::sched::registry::find("fair").expect("registered");
+    assert!(policy::sim::simulate(&schedule.workload, policy, &schedule.options).is_ok());
+}

@@ -146,6 +146,32 @@ proptest! {
     }
 
     #[test]
+    fn nobody_starves(cpus in 1usize..5, threads in 1usize..13, warm in proptest::bool::ANY, seed in 0u64..1_000) {
+        // Threads that only compute, for many quanta, each a group of its own: whoever is there gets a CPU again before
+        // all others have had two turns each, whatever else a policy takes into account.
+        let mut workload = Workload::new();
+        let program = workload.program(vec![Op::Compute(Dist::Uniform(Ns::ms(20), Ns::ms(60)))]);
+        for index in 0..threads {
+            workload.job("T", 1, program, Ns::us(700 * index as u64));
+        }
+        workload.tasks.iter_mut().for_each(|task| task.working_set_kib = if warm { 64 } else { 0 });
+        let mut options = options(cpus, seed);
+        options.costs = Costs::free();
+        let tuning = &mut options.tuning;
+        (tuning.patience, tuning.period, tuning.skew) = (Ns::ms(3), Ns::ms(3), Ns::ms(1));
+        let bound = Ns(2 * (threads as u64 + 1) * tuning.quantum.0) + tuning.patience + tuning.period;
+        for policy in POLICIES.iter().filter(|policy| !policy.name.starts_with("space")) {
+            let outcome = run(&workload, policy.name, &options);
+            let mut since: Vec<Ns> = workload.tasks.iter().map(|task| task.arrival).collect();
+            for segment in &outcome.trace.segments {
+                let since = &mut since[segment.thread.index()];
+                prop_assert!(segment.from <= *since + bound, "{}: {segment:?} after {since}", policy.name);
+                *since = segment.to;
+            }
+        }
+    }
+
+    #[test]
     fn same_seed_same_result((cpus, gangs, seed) in case()) {
         let workload = workload(&gangs);
         let options = options(cpus, seed);
@@ -231,7 +257,7 @@ proptest! {
     fn space_sharing_never_splits_a_group_and_never_shares_a_cpu((cpus, gangs, seed) in case()) {
         let workload = workload(&gangs);
         let options = options(cpus, seed);
-        for policy in ["space-fcfs", "space-backfill", "space-static"] {
+        for policy in ["space-fcfs", "space-backfill", "space-easy", "space-static"] {
             let outcome = run(&workload, policy, &options);
             prop_assert_eq!(outcome.preemptions, 0);
             prop_assert_eq!(outcome.migrations, 0);

@@ -18,14 +18,14 @@ impl Credit {
 impl Policy for Credit {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, how: Arrival, kick: &mut CpuSet) {
         self.accounts.enter(machine, thread, how);
-        machine.kick_near(self.accounts.queues.enter(thread).index(), kick);
+        machine.kick_near(self.accounts.threads.queues.enter(thread).index(), kick);
         self.accounts.queue(machine, thread);
     }
     fn next(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
         while let Some(thread) = self.accounts.unpark(machine, cpu) {
             self.accounts.queue(machine, thread);
         }
-        match self.accounts.queues.pop_or_steal(cpu) {
+        match self.accounts.threads.queues.pop_or_steal(cpu) {
             Some(thread) => self.accounts.run(machine, thread),
             None => self.accounts.wait(machine, cpu),
         }
@@ -34,10 +34,10 @@ impl Policy for Credit {
         self.accounts.leave(machine, gone);
         match gone.why {
             Left::Preempted => self.accounts.queue(machine, gone.thread),
-            Left::Blocked | Left::Ended => self.accounts.queues.leave(gone.thread),
+            Left::Blocked | Left::Ended => self.accounts.threads.queues.leave(gone.thread),
         }
     }
     fn memory(&self) -> Option<&dyn Memory> {
-        Some(&self.accounts)
+        Some(&self.accounts.threads)
     }
 }

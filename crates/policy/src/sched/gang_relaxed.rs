@@ -19,24 +19,24 @@ impl GangRelaxed {
 
 impl Policy for GangRelaxed {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, _: Arrival, kick: &mut CpuSet) {
-        self.laps.queues.enter(thread);
+        self.laps.threads.queues.enter(thread);
         self.laps.enter(machine, thread);
-        self.laps.queues.push_here(machine, thread, kick);
+        self.laps.threads.queues.push_here(machine, thread, kick);
     }
     fn next(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
         Decision::quantum(self.laps.pop(machine, cpu), self.quantum)
     }
     fn left(&mut self, machine: &Machine, gone: Departure, kick: &mut CpuSet) {
         match gone.why {
-            Left::Preempted => self.laps.queues.push_here(machine, gone.thread, kick),
-            Left::Blocked | Left::Ended => self.laps.queues.leave(gone.thread),
+            Left::Preempted => self.laps.threads.queues.push_here(machine, gone.thread, kick),
+            Left::Blocked | Left::Ended => self.laps.threads.queues.leave(gone.thread),
         }
         self.laps.ran(machine, gone);
         while let Some(thread) = self.laps.unpark(machine, gone.thread) {
-            self.laps.queues.push_here(machine, thread, kick);
+            self.laps.threads.queues.push_here(machine, thread, kick);
         }
     }
     fn memory(&self) -> Option<&dyn Memory> {
-        Some(&self.laps)
+        Some(&self.laps.threads)
     }
 }

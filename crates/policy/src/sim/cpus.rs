@@ -103,6 +103,7 @@ impl Engine<'_> {
             self.begin(cpu);
         } else {
             let end = at.overhead_end;
+            let end = self.before_the_end(end);
             self.calendar.set(cpu, end);
         }
     }
@@ -248,8 +249,20 @@ impl Engine<'_> {
             Doing::Working => self.machine.now + self.threads[thread.index()].remaining,
             _ => Ns::MAX,
         };
-        let end = at.quantum;
-        self.calendar.set(cpu, done.min(end));
+        // In slots a thread works until its slot ends.
+        let (ends, mut end) = (at.doing == Doing::Working && self.slot.is_none(), done.min(at.quantum));
+        if ends {
+            end = self.before_the_end(end);
+        }
+        self.calendar.set(cpu, end);
+    }
+
+    /// When something is due; at the end of virtual time, where additions stop, the run ends.
+    pub(super) fn before_the_end(&mut self, at: Ns) -> Ns {
+        if at == Ns::MAX {
+            self.failure = Some(Stop::EndOfTime { at: self.machine.now });
+        }
+        at
     }
 
     /// Takes the thread off `cpu`, which then asks for another.

@@ -38,7 +38,7 @@ pub(super) struct Engine<'a> {
     /// Running CPUs that were kicked: preempted when the event at hand is done.
     preempt: CpuSet,
     pub(super) asking: CpuSet,
-    slot: Option<Ns>,
+    pub(super) slot: Option<Ns>,
     pub(super) slot_used: bool,
     /// When each holder of the shared structure's lock, now and to come, lets go of it.
     pub(super) queue: VecDeque<Ns>,
@@ -57,7 +57,7 @@ pub(super) struct Engine<'a> {
 
 /// Runs a workload under a registered policy.
 ///
-/// Errors: what the policy refuses, a deadlock with who waits for whom, a run beyond `steps_max`, a program that unlocks what
+/// Errors: what the policy refuses, a deadlock with who waits for whom, a run beyond `steps_max` or the end of virtual time, a program that unlocks what
 /// it does not hold.
 pub fn simulate(workload: &Workload, policy: &Registered, options: &Options) -> Result<Outcome, Stop> {
     simulate_with(workload, policy.name, |setup| policy.build(setup), options)
@@ -81,6 +81,9 @@ pub fn simulate_with(
     let groups: Vec<Group> = workload.jobs.iter().map(group).collect();
     let setup = Setup { cpus: options.cpus, threads: &threads, groups: &groups, tuning: options.tuning };
     let policy = build(&setup).map_err(Stop::Refused)?;
+    if workload.tasks.iter().any(|task| task.arrival == Ns::MAX) {
+        return Err(Stop::EndOfTime { at: Ns::ZERO });
+    }
     let mut engine = Engine::new(workload, policy, options, threads, groups);
     engine.run()?;
     let matrix = engine.tally.matrix.take();

@@ -45,7 +45,7 @@ impl Engine<'_> {
                     let time = runtime.draw(time, || stream(self.options, thread));
                     runtime.demand += time;
                     runtime.waits = Waits::Io;
-                    self.timers.push(self.machine.now + time, Timer::Io(thread));
+                    self.set_timer(time, Timer::Io(thread));
                     return self.stop(cpu, Left::Blocked);
                 }
                 Op::Repeat(times) => runtime.repeat(times, &mut self.rarely[thread.index()]),
@@ -58,6 +58,11 @@ impl Engine<'_> {
                 }
             }
         }
+    }
+
+    fn set_timer(&mut self, time: Ns, timer: Timer) {
+        let at = self.before_the_end(self.machine.now + time);
+        self.timers.push(at, timer);
     }
 
     fn end(&mut self, cpu: CpuId, thread: ThreadId) {
@@ -175,7 +180,9 @@ impl Engine<'_> {
 
     fn unlock(&mut self, thread: ThreadId, sync: usize) -> Then {
         if self.syncs.all[sync].holder != Some(thread) {
-            self.failure = Some(Stop::NotHolder { thread, sync, at: self.machine.now });
+            let name = self.workload.tasks[thread.index()].name.clone();
+            let lock = self.workload.synchronizers[sync].name.clone();
+            self.failure = Some(Stop::NotHolder { thread, name, lock, at: self.machine.now });
             return Then::Go;
         }
         self.hold(thread, sync, false);
@@ -263,7 +270,7 @@ impl Engine<'_> {
                 self.waited(next);
                 self.wake(next);
             }
-            None => self.syncs.all[sync].count += 1,
+            None => self.syncs.all[sync].count = self.syncs.all[sync].count.saturating_add(1),
         }
         Then::Go
     }
@@ -316,7 +323,7 @@ impl Engine<'_> {
         if latency == Ns::ZERO {
             self.deliver(to);
         } else {
-            self.timers.push(now + latency, Timer::Deliver(to));
+            self.set_timer(latency, Timer::Deliver(to));
         }
         Then::Go
     }

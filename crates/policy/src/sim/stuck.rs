@@ -33,7 +33,9 @@ impl Waiting {
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} waits for {}", self.name, self.what)?;
-        if self.on.is_empty() {
+        if self.on.is_empty() && self.for_cpu() {
+            Ok(())
+        } else if self.on.is_empty() {
             write!(f, ", which nobody can give")
         } else {
             write!(f, ": {}", self.on.join(", "))
@@ -79,9 +81,16 @@ pub enum Stop {
     NotHolder {
         /// Which thread.
         thread: ThreadId,
-        /// Which synchronizer, in the workload's list.
-        sync: usize,
+        /// Its name.
+        name: String,
+        /// The name of the lock.
+        lock: String,
         /// When.
+        at: Ns,
+    },
+    /// Something would come after the end of virtual time.
+    EndOfTime {
+        /// When that was found.
         at: Ns,
     },
     /// The run was given up.
@@ -113,8 +122,11 @@ impl fmt::Display for Stop {
             Stop::BadDecision { cpu, thread, at } => {
                 write!(f, "at {at} the policy chose thread {thread} for {cpu}, which cannot run now")
             }
-            Stop::NotHolder { thread, sync, at } => {
-                write!(f, "at {at} thread {thread} unlocks synchronizer {sync}, which it does not hold")
+            Stop::NotHolder { name, lock, at, .. } => {
+                write!(f, "at {at} thread {name} gives back `{lock}`, which it does not hold")
+            }
+            Stop::EndOfTime { at } => {
+                write!(f, "at {at} something would have to wait beyond the end of virtual time, {}", Ns::MAX)
             }
             Stop::TooLong { at, steps } => write!(f, "given up after {steps} steps, at {at} of virtual time"),
         }
@@ -204,7 +216,10 @@ fn describe(engine: &Engine<'_>, thread: ThreadId) -> Waiting {
                 _ => (format!("lock `{called}` held by"), state.holder.into_iter().map(name).collect()),
             }
         }
-        Waits::Io | Waits::Nothing => ("a CPU, kept for".to_owned(), kept(engine)),
+        Waits::Io | Waits::Nothing => {
+            let kept = kept(engine);
+            (if kept.is_empty() { "a CPU" } else { "a CPU, kept for" }.to_owned(), kept)
+        }
     };
     let start = engine.starts[engine.workload.tasks[thread.index()].program as usize];
     let phase = ((runtime.pc - start) as usize).saturating_sub(usize::from(!runtime.computing));

@@ -2,16 +2,14 @@
 //!
 //! Source: the Xen credit scheduler as its documentation describes it (weights, caps, under and over).
 
-use super::{Lists, LocalQueues, Memory, touch};
+use super::Records;
 use crate::sched::{Arrival, Decision, Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
-use heap::vec;
-use heap::vec::Vec;
 
 /// What is known of a thread, in half a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(32))]
-struct Account {
+pub struct Account {
     credit_ns: i64,
     spent: Ns,
     /// The first period for which it has not been settled.
@@ -25,16 +23,16 @@ struct Account {
 /// above one period's share; what is taken is what ran; who has spent its cap is parked until the next period.
 #[derive(Clone, Debug)]
 pub struct Accounts {
-    /// Those who may run.
-    pub queues: LocalQueues,
+    /// Of each thread its account; parked are, by CPU, those over their caps.
+    pub threads: Records<Account>,
     cpus: u64,
     period: Ns,
     quantum: Ns,
     /// The period that it is now, and when the next begins.
     turn: (u64, Ns),
     weights: u64,
-    accounts: Vec<Account>,
-    parked: Lists,
+    /// Of a weight and a sum of weights, the share.
+    usual: (u64, u64, u64),
 }
 
 impl Accounts {
@@ -42,21 +40,20 @@ impl Accounts {
     #[must_use]
     pub fn new(setup: &Setup<'_>) -> Accounts {
         Accounts {
-            queues: LocalQueues::new(setup),
+            threads: Records::new(setup, setup.cpus, Account::default()),
             cpus: setup.cpus as u64,
             period: Ns(setup.tuning.period.0.max(1)),
             quantum: setup.tuning.quantum,
             turn: (0, Ns::ZERO),
             weights: 0,
-            accounts: vec![Account::default(); setup.threads.len()],
-            parked: Lists::new(setup.cpus, setup.threads.len()),
+            usual: (0, 0, 0),
         }
     }
 
     /// `thread` can run; a new one opens an account, which makes the shares of the others smaller.
     pub fn enter(&mut self, machine: &Machine, thread: ThreadId, how: Arrival) {
         let period = self.turn(machine.now);
-        let account = &mut self.accounts[thread.index()];
+        let account = &mut self.threads[thread];
         account.boosted = how == Arrival::Woken;
         if how == Arrival::New {
             self.weights += u64::from(machine.threads[thread.index()].weight.max(1));
@@ -67,7 +64,7 @@ impl Accounts {
     /// A thread left its CPU: it pays for what it ran, and closes its account if it ended.
     pub fn leave(&mut self, machine: &Machine, gone: Departure) {
         self.settle(machine, gone.thread);
-        let account = &mut self.accounts[gone.thread.index()];
+        let account = &mut self.threads[gone.thread];
         account.credit_ns = account.credit_ns.saturating_sub(i64::try_from(gone.ran.0).unwrap_or(i64::MAX));
         account.spent += gone.ran;
         account.boosted = false;
@@ -80,11 +77,11 @@ impl Accounts {
     /// without. Or it is over its cap, and parked.
     pub fn queue(&mut self, machine: &Machine, thread: ThreadId) {
         if self.allowance(machine, thread) == Ns::ZERO {
-            return self.parked.push(self.queues.home(thread).index(), thread);
+            return self.threads.park(self.threads.queues.home(thread).index(), thread);
         }
-        let account = self.accounts[thread.index()];
+        let account = self.threads[thread];
         let level = u8::from(account.credit_ns > 0) * (1 + u8::from(account.boosted));
-        self.queues.append(thread, level);
+        self.threads.queues.append(thread, level);
     }
 
     /// Run `thread` for at most a quantum, and no longer than it may.
@@ -97,23 +94,22 @@ impl Accounts {
         self.settle(machine, thread);
         match self.cap(machine, thread) {
             Ns::ZERO => Ns::MAX,
-            cap => cap - self.accounts[thread.index()].spent,
+            cap => cap - self.threads[thread].spent,
         }
     }
 
     /// Takes back a thread parked on `cpu` in an earlier period.
     pub fn unpark(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
-        let thread = self.parked.first(cpu.index())?;
         // It was settled when it was parked.
-        let due = self.accounts[thread.index()].period <= self.turn(machine.now);
-        if due { self.parked.pop(cpu.index()) } else { None }
+        let period = self.turn(machine.now);
+        self.threads.unpark(cpu.index(), |account| account.period <= period)
     }
 
     /// What a CPU without work does: wait for the next period if a thread is parked on it.
     #[must_use]
     pub fn wait(&mut self, machine: &Machine, cpu: CpuId) -> Decision {
         self.turn(machine.now);
-        self.parked.first(cpu.index()).map_or(Decision::Idle, |_| Decision::IdleUntil(self.turn.1))
+        self.threads.parked(cpu.index()).map_or(Decision::Idle, |_| Decision::IdleUntil(self.turn.1))
     }
 
     /// The number of the period that it is at `now`, which never goes back.
@@ -135,31 +131,23 @@ impl Accounts {
 
     fn settle(&mut self, machine: &Machine, thread: ThreadId) {
         let (period, cap) = (self.turn(machine.now) + 1, self.cap(machine, thread));
-        let account = &mut self.accounts[thread.index()];
+        let account = &mut self.threads[thread];
         let passed = period - account.period;
         if passed == 0 {
             return;
         }
         let weight = u64::from(machine.threads[thread.index()].weight.max(1));
-        let all = self.cpus.saturating_mul(self.period.0);
-        let share = muldiv(all, weight, self.weights.max(1)).min(self.period.0);
-        let share = i64::try_from(share).unwrap_or(i64::MAX);
+        if (self.usual.0, self.usual.1) != (weight, self.weights) {
+            let all = self.cpus.saturating_mul(self.period.0);
+            let share = muldiv(all, weight, self.weights.max(1)).min(self.period.0);
+            self.usual = (weight, self.weights, share);
+        }
+        let share = i64::try_from(self.usual.2).unwrap_or(i64::MAX);
         let given = share.saturating_mul(i64::try_from(passed).unwrap_or(i64::MAX));
         account.credit_ns = account.credit_ns.saturating_add(given).min(share);
         // What went over the cap (a quantum may straddle two periods) is taken from the next.
         account.spent = account.spent - Ns(cap.0.saturating_mul(passed));
         account.period = period;
-    }
-}
-
-impl Memory for Accounts {
-    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
-        self.queues.soon(cpu)
-    }
-
-    fn fetch(&self, threads: &[ThreadId]) {
-        touch(threads.iter().map(|thread| u32::from(self.accounts[thread.index()].boosted)));
-        self.queues.fetch(threads);
     }
 }
 

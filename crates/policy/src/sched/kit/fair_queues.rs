@@ -11,29 +11,29 @@ use heap::vec::Vec;
 /// Virtual nanoseconds for one nanosecond of a weight of 1: fixed point, so that shares are exact to a millionth.
 const SCALE_BITS: u32 = 20;
 
-/// What is known of a thread, in 16 bytes.
-#[derive(Clone, Copy, Debug)]
+/// The virtual time of a CPU, and what it runs for.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(16))]
-struct Served {
-    /// While it can run: since or from when it is eligible. While it cannot: by how much it was ahead when it left, which
-    /// wraps below zero.
-    at: u64,
-    /// Its CPU; [`NOWHERE`] before it has one.
-    home: u32,
+struct Clock {
+    now: u64,
+    /// The sum of the weights of the threads that can run there.
+    weights: u64,
 }
 
-const NOWHERE: u32 = u32::MAX;
-
-/// For each CPU two heaps: threads not yet eligible by eligible time, eligible ones by deadline.
+/// For each CPU two heaps: threads by deadline, and those whose deadline came first before they were eligible, by the time
+/// when they are. A thread goes from the first to the second and back at most once before it runs.
 ///
 /// Invariant: a CPU's virtual time advances by `ran / (sum of the weights that can run there)`, a thread's by
 /// `ran / own weight`; a thread is eligible when its time is not ahead of the CPU's.
 #[derive(Clone, Debug)]
 pub struct FairQueues {
     request: Ns,
-    now: Vec<u64>,
-    weights: Vec<u64>,
-    threads: Vec<Served>,
+    /// A weight, and how long a request takes in virtual time with it: most threads have the same.
+    usual: (u64, u64),
+    clocks: Vec<Clock>,
+    /// Of each thread, while it can run: since or from when it is eligible. While it cannot: by how much it was ahead when it
+    /// left, which wraps below zero.
+    at: Vec<u64>,
     loads: Loads,
     heaps: Heaps,
     cpus: usize,
@@ -46,9 +46,9 @@ impl FairQueues {
         let (cpus, threads) = (setup.cpus, setup.threads.len());
         FairQueues {
             request,
-            now: vec![0; cpus],
-            weights: vec![0; cpus],
-            threads: vec![Served { at: 0, home: NOWHERE }; threads],
+            usual: (1024, virtual_time(request, 1024)),
+            clocks: vec![Clock::default(); cpus],
+            at: vec![0; threads],
             loads: Loads::new(cpus, threads),
             heaps: Heaps::new(2 * cpus, threads),
             cpus,
@@ -58,10 +58,8 @@ impl FairQueues {
     /// `thread` can run from now on, on its CPU, the least loaded one if it is new; wakes that if it idles, else any CPU that
     /// does and may steal.
     pub fn enter(&mut self, machine: &Machine, thread: ThreadId, kick: &mut CpuSet) {
-        let home = match self.threads[thread.index()].home {
-            NOWHERE => self.loads.least_loaded(),
-            home => CpuId(home),
-        };
+        // Whoever has run left the CPU where it ran last.
+        let home = machine.threads[thread.index()].last_cpu().unwrap_or_else(|| self.loads.least_loaded());
         self.loads.add(home);
         self.join(machine, home, thread);
         machine.kick_near(home.index(), kick);
@@ -69,28 +67,23 @@ impl FairQueues {
 
     /// `thread` can run on `cpu`: it keeps what it was owed, or owed, when it left, up to one request.
     fn join(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let bound = i64::try_from(virtual_time(self.request, weight(machine, thread))).unwrap_or(i64::MAX);
-        let served = &mut self.threads[thread.index()];
-        let ahead = served.at.cast_signed().clamp(-bound, bound);
-        *served = Served { at: self.now[cpu.index()].saturating_add_signed(ahead), home: cpu.0 };
-        self.weights[cpu.index()] += weight(machine, thread);
+        let weight = weight(machine, thread);
+        let bound = i64::try_from(self.length(weight)).unwrap_or(i64::MAX);
+        let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
+        *at = clock.now.saturating_add_signed(at.cast_signed().clamp(-bound, bound));
+        clock.weights += weight;
         self.queue(machine, cpu, thread);
     }
 
     /// `thread`, which ran on `cpu`, still can.
     pub fn queue(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let at = self.threads[thread.index()].at;
-        if at > self.now[cpu.index()] {
-            self.heaps.push(cpu.index(), at, thread);
-        } else {
-            self.set_due(machine, cpu, thread, at);
-        }
+        let deadline = self.at[thread.index()].saturating_add(self.length(weight(machine, thread)));
+        self.heaps.push(cpu.index(), deadline, thread);
     }
 
-    /// `thread` is eligible since `at`: its deadline counts.
-    fn set_due(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId, at: u64) {
-        let deadline = at + virtual_time(self.request, weight(machine, thread));
-        self.heaps.push(self.cpus + cpu.index(), deadline, thread);
+    /// How long a request takes in virtual time.
+    fn length(&self, weight: u64) -> u64 {
+        if weight == self.usual.0 { self.usual.1 } else { virtual_time(self.request, weight) }
     }
 
     /// `thread` blocked on `cpu`, or ended.
@@ -101,15 +94,17 @@ impl FairQueues {
 
     /// `thread` cannot run on `cpu` any more: it left, or was taken by another CPU.
     fn part(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        self.weights[cpu.index()] -= weight(machine, thread);
-        let at = &mut self.threads[thread.index()].at;
-        *at = at.wrapping_sub(self.now[cpu.index()]);
+        let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
+        clock.weights -= weight(machine, thread);
+        *at = at.wrapping_sub(clock.now);
     }
 
     /// `thread` ran on `cpu` for `time`.
     pub fn ran(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId, time: Ns) {
-        self.now[cpu.index()] += virtual_time(time, self.weights[cpu.index()]);
-        self.threads[thread.index()].at += virtual_time(time, weight(machine, thread));
+        let clock = &mut self.clocks[cpu.index()];
+        clock.now = clock.now.saturating_add(virtual_time(time, clock.weights));
+        let at = &mut self.at[thread.index()];
+        *at = at.saturating_add(virtual_time(time, weight(machine, thread)));
     }
 
     /// Takes the next thread of `cpu`, or steals the one that the most loaded CPU would run next.
@@ -127,27 +122,33 @@ impl FairQueues {
 
     /// Takes the eligible thread of `cpu` whose deadline is first; without one, the next to become eligible.
     fn pop(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
-        let due = self.cpus + cpu.index();
-        while let Some((thread, at)) = self.heaps.first(cpu.index()) {
-            if at > self.now[cpu.index()] && self.heaps.first(due).is_some() {
-                break;
+        let (due, early) = (cpu.index(), self.cpus + cpu.index());
+        loop {
+            let now = self.clocks[cpu.index()].now;
+            while let Some((thread, _)) = self.heaps.first(early).filter(|(_, at)| *at <= now) {
+                self.heaps.pop(early);
+                self.queue(machine, cpu, thread);
             }
-            self.now[cpu.index()] = self.now[cpu.index()].max(at);
-            self.heaps.pop(cpu.index());
-            self.set_due(machine, cpu, thread, at);
+            while let Some((thread, _)) = self.heaps.pop(due) {
+                let at = self.at[thread.index()];
+                if at <= now {
+                    return Some(thread);
+                }
+                self.heaps.push(early, at, thread);
+            }
+            self.clocks[cpu.index()].now = self.heaps.first(early)?.1;
         }
-        self.heaps.pop(due).map(|(thread, _)| thread)
     }
 }
 
 impl Memory for FairQueues {
     fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
         let first = |heap| self.heaps.first(heap).map(|(thread, _)| thread);
-        first(self.cpus + cpu.index()).or_else(|| first(cpu.index()))
+        first(cpu.index()).or_else(|| first(self.cpus + cpu.index()))
     }
 
     fn fetch(&self, threads: &[ThreadId]) {
-        touch(threads.iter().map(|thread| self.threads[thread.index()].home));
+        touch(threads.iter().map(|thread| u32::from(self.at[thread.index()] == u64::MAX)));
     }
 }
 
@@ -156,6 +157,10 @@ fn weight(machine: &Machine, thread: ThreadId) -> u64 {
 }
 
 fn virtual_time(time: Ns, weight: u64) -> u64 {
+    // Division is slow, and most weights are powers of two.
+    if weight.is_power_of_two() && time.0 >> (64 - SCALE_BITS) == 0 {
+        return (time.0 << SCALE_BITS) >> weight.trailing_zeros();
+    }
     // Division of 128 bits is slow, and times this long are rare.
     if time.0 >> (64 - SCALE_BITS) == 0 {
         return (time.0 << SCALE_BITS) / weight.max(1);

@@ -6,23 +6,36 @@ use crate::unit::ThreadId;
 use heap::vec;
 use heap::vec::Vec;
 
-/// Entries in a chunk of the first size; each further size is twice as large.
-const CHUNK: usize = 8;
-/// The root stands here, so that the children of `i`, from `4 i - 8` on, never straddle two chunks.
+/// Entries at least in a chunk of the first size; each further size is twice as large.
+const CHUNK_MIN: usize = 8;
+/// The root stands here, so that the children of `i`, from `4 i - 8` on, are one line.
 const ROOT: usize = 3;
+/// Larger than any entry.
+const NOTHING: u128 = u128::MAX;
+
+/// Four entries with the same parent, as key and thread number in one number: a cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Siblings([u128; 4]);
+
+/// Where a heap's chunk of each size begins.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Chunks([u32; 32]);
 
 /// `heaps` heaps by smallest key; equal keys go by smaller thread number. Putting in and taking out are O(log n).
 ///
 /// Invariants: a thread stands in at most one heap. A heap of `n` has its entries in the first places of the chunks of the
-/// first sizes, as many as it needs; there are as many chunks of a size as heaps of `threads` between them can need, so
-/// that all of them have O(`threads` log `threads`) entries.
+/// first sizes, as many as it needs, and [`NOTHING`] beside its last ones; there are as many chunks of a size as heaps of
+/// `threads` between them can need, so that all of them have O(`threads` log `threads`) entries.
 #[derive(Clone, Debug)]
 pub struct Heaps {
-    /// Entries, as key and thread number in one number.
-    entries: Vec<u128>,
+    siblings: Vec<Siblings>,
     len: Vec<u32>,
-    /// Of each heap: where its chunk of each size begins.
-    chunks: Vec<u32>,
+    chunks: Vec<Chunks>,
+    /// Entries in a chunk of the first size, as a power of two: about twice what a heap has if all have the same, since what
+    /// is near each other in memory is found sooner.
+    chunk_bits: u32,
     /// Of each size: the chunks that no heap has.
     free: Vec<Vec<u32>>,
 }
@@ -30,52 +43,59 @@ pub struct Heaps {
 impl Heaps {
     /// Empty heaps for `threads` threads.
     ///
-    /// Panics: if they would take 2^32 entries or more.
+    /// Panics: if they would take 2^34 entries or more.
     #[must_use]
     pub fn new(heaps: usize, threads: usize) -> Heaps {
-        let (mut free, mut entries) = (Vec::new(), 0);
+        let chunk = (threads / heaps.max(1)).next_power_of_two().max(CHUNK_MIN / 2) * 2;
+        let (mut free, mut lines) = (Vec::new(), 0);
         for size in 0.. {
             // A heap that has a chunk of this size has all smaller ones full.
-            let filled = CHUNK * ((1 << size) - 1);
+            let filled = chunk * ((1 << size) - 1);
             let count = heaps.min(threads / (filled + 1).saturating_sub(ROOT).max(1));
             if count == 0 {
                 break;
             }
-            let start =
-                |number| u32::try_from(entries + number * (CHUNK << size)).expect("fewer than 2^32 entries");
+            let length = (chunk / 4) << size;
+            let start = |number| u32::try_from(lines + number * length).expect("fewer than 2^32 lines");
             free.push((0..count).rev().map(start).collect());
-            entries += count * (CHUNK << size);
+            lines += count * length;
         }
-        Heaps { entries: vec![0; entries], len: vec![0; heaps], chunks: vec![0; heaps * free.len()], free }
+        let (len, chunks) = (vec![0; heaps], vec![Chunks([0; 32]); heaps]);
+        Heaps { siblings: vec![Siblings([0; 4]); lines], len, chunks, chunk_bits: chunk.ilog2(), free }
     }
 
     /// The thread with the smallest key in `heap`, and that key.
     #[must_use]
     pub fn first(&self, heap: usize) -> Option<(ThreadId, u64)> {
-        (self.len[heap] > 0).then(|| unpack(self.entries[self.at(heap, ROOT)]))
+        (self.len[heap] > 0).then(|| unpack(self.siblings[self.chunks[heap].0[0] as usize].0[ROOT]))
     }
 
     /// Puts `thread` into `heap` under `key`.
     pub fn push(&mut self, heap: usize, key: u64, thread: ThreadId) {
         let mut place = ROOT + self.len[heap] as usize;
         self.len[heap] += 1;
-        let (size, offset) = split(place);
+        let (size, offset) = self.split(place);
         if offset == 0 || place == ROOT {
-            let chunk = self.free[size].pop().expect("a chunk for each heap that can need one");
-            self.chunks[heap * self.free.len() + size] = chunk;
+            self.chunks[heap].0[size] =
+                self.free[size].pop().expect("a chunk for each heap that can need one");
+        }
+        if place % 4 == 0 {
+            let at = self.line(heap, place);
+            self.siblings[at] = Siblings([NOTHING; 4]);
         }
         let entry = (u128::from(key) << 32) | u128::from(thread.0);
-        let mut at = self.at(heap, place);
         while place > ROOT {
             let parent = place / 4 + 2;
-            let above = self.at(heap, parent);
-            if self.entries[above] <= entry {
+            let above = self.siblings[self.line(heap, parent)].0[parent % 4];
+            if above <= entry {
                 break;
             }
-            self.entries[at] = self.entries[above];
-            (place, at) = (parent, above);
+            let at = self.line(heap, place);
+            self.siblings[at].0[place % 4] = above;
+            place = parent;
         }
-        self.entries[at] = entry;
+        let at = self.line(heap, place);
+        self.siblings[at].0[place % 4] = entry;
     }
 
     /// Takes the thread with the smallest key out of `heap`.
@@ -83,43 +103,44 @@ impl Heaps {
         let first = self.first(heap)?;
         self.len[heap] -= 1;
         let end = ROOT + self.len[heap] as usize;
-        let entry = self.entries[self.at(heap, end)];
-        let (mut place, mut at) = (ROOT, self.at(heap, ROOT));
-        loop {
-            let children = 4 * place - 8;
-            if children >= end {
-                break;
-            }
-            let from = self.at(heap, children);
-            let among = &self.entries[from..from + (end - children).min(4)];
-            let (nth, least) =
-                among.iter().enumerate().min_by_key(|(_, entry)| **entry).expect("one or more");
-            if entry <= *least {
-                break;
-            }
-            self.entries[at] = *least;
-            (place, at) = (children + nth, from + nth);
-        }
-        self.entries[at] = entry;
-        let (size, offset) = split(end);
+        let (size, offset) = self.split(end);
         if offset == 0 || end == ROOT {
-            let chunk = self.chunks[heap * self.free.len() + size];
-            self.free[size].push(chunk);
+            self.free[size].push(self.chunks[heap].0[size]);
         }
+        let at = self.line(heap, end);
+        let last = core::mem::replace(&mut self.siblings[at].0[end % 4], NOTHING);
+        let (mut place, mut at) = (ROOT, self.line(heap, ROOT));
+        while 4 * place - 8 < end {
+            let below = self.line(heap, 4 * place - 8);
+            let (nth, least) = least(&self.siblings[below].0);
+            if last <= least {
+                break;
+            }
+            self.siblings[at].0[place % 4] = least;
+            (place, at) = (4 * place - 8 + nth, below);
+        }
+        self.siblings[at].0[place % 4] = last;
         Some(first)
     }
 
-    /// Where `place` of `heap` is among the entries.
-    fn at(&self, heap: usize, place: usize) -> usize {
-        let (size, offset) = split(place);
-        self.chunks[heap * self.free.len() + size] as usize + offset
+    /// In which line `place` of `heap` stands.
+    fn line(&self, heap: usize, place: usize) -> usize {
+        let (size, offset) = self.split(place);
+        self.chunks[heap].0[size] as usize + offset / 4
+    }
+
+    /// In which size of chunk a place is, and where in it.
+    fn split(&self, place: usize) -> (usize, usize) {
+        let size = ((place >> self.chunk_bits) + 1).ilog2() as usize;
+        (size, place - (((1 << size) - 1) << self.chunk_bits))
     }
 }
 
-/// In which size of chunk a place is, and where in it.
-fn split(place: usize) -> (usize, usize) {
-    let size = (place / CHUNK + 1).ilog2() as usize;
-    (size, place - CHUNK * ((1 << size) - 1))
+/// The smallest of four entries, and which it is.
+fn least(entries: &[u128; 4]) -> (usize, u128) {
+    let smaller = |one: (usize, u128), other: (usize, u128)| if other.1 < one.1 { other } else { one };
+    let [a, b, c, d] = *entries;
+    smaller(smaller((0, a), (1, b)), smaller((2, c), (3, d)))
 }
 
 fn unpack(entry: u128) -> (ThreadId, u64) {

@@ -1,17 +1,18 @@
 //! How far the threads of a group have got, and who is too far ahead of its slowest companion.
 
-use super::{Lists, LocalQueues, Memory, touch};
+use super::Records;
 use crate::sched::{Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
 
-/// How far a thread has got, and whether it counts.
-#[derive(Clone, Copy, Debug)]
+/// How far a thread has got.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(16))]
-struct Progress {
+pub struct Progress {
+    lap: u64,
+    /// In this lap.
     ran: Ns,
-    racing: bool,
 }
 
 /// Progress in laps of one quantum of CPU time each; threads that wait for something do not hold the others back.
@@ -19,17 +20,15 @@ struct Progress {
 /// Invariant: `count[g][lap & mask]` is the number of threads of `g` that can run and are in `lap`; all are within `ring` laps.
 #[derive(Clone, Debug)]
 pub struct Laps {
-    /// Those who race.
-    pub queues: LocalQueues,
+    /// Of each thread how far it has got; parked are, by group, those too far ahead.
+    pub threads: Records<Progress>,
     lap: Ns,
     ring: u64,
     /// `ring` rounded up to a power of two, less one.
     mask: u64,
-    progress: Vec<Progress>,
     slowest: Vec<u64>,
     count: Vec<u32>,
     runners: Vec<u32>,
-    parked: Lists,
 }
 
 impl Laps {
@@ -37,17 +36,15 @@ impl Laps {
     #[must_use]
     pub fn new(setup: &Setup<'_>, lap: Ns, skew: Ns) -> Laps {
         let ring = (skew.0 / lap.0.max(1)).clamp(1, 64) + 2;
-        let (threads, groups) = (setup.threads.len(), setup.groups.len());
+        let groups = setup.groups.len();
         Laps {
-            queues: LocalQueues::new(setup),
+            threads: Records::new(setup, groups, Progress::default()),
             lap: Ns(lap.0.max(1)),
             ring,
             mask: ring.next_power_of_two() - 1,
-            progress: vec![Progress { ran: Ns::ZERO, racing: false }; threads],
             slowest: vec![0; groups],
             count: vec![0; groups * index(ring.next_power_of_two())],
             runners: vec![0; groups],
-            parked: Lists::new(groups, threads),
         }
     }
 
@@ -60,60 +57,61 @@ impl Laps {
         }
         if own < self.slowest[group] {
             own = self.slowest[group];
-            self.progress[thread.index()].ran = Ns(own * self.lap.0);
+            (self.threads[thread].lap, self.threads[thread].ran) = (own, Ns::ZERO);
         }
-        self.count(group, thread, own, true);
+        self.count(group, own, 1);
     }
 
     /// A thread left its CPU after it ran, at most a lap.
     pub fn ran(&mut self, machine: &Machine, gone: Departure) {
         let group = machine.threads[gone.thread.index()].group.index();
-        self.count(group, gone.thread, self.lap_of(gone.thread), false);
-        self.progress[gone.thread.index()].ran += gone.ran.min(self.lap);
+        self.count(group, self.lap_of(gone.thread), -1);
+        let progress = &mut self.threads[gone.thread];
+        progress.ran += gone.ran.min(self.lap);
+        if progress.ran >= self.lap {
+            progress.ran = progress.ran - self.lap;
+            progress.lap += 1;
+        }
         if gone.why == Left::Preempted {
-            self.count(group, gone.thread, self.lap_of(gone.thread), true);
+            self.count(group, self.lap_of(gone.thread), 1);
         }
         self.advance(group);
     }
 
     fn lap_of(&self, thread: ThreadId) -> u64 {
-        self.progress[thread.index()].ran.0 / self.lap.0
+        self.threads[thread].lap
     }
 
-    /// Whether `thread` is so far ahead that it must wait.
-    fn ahead(&self, machine: &Machine, thread: ThreadId) -> bool {
-        let group = machine.threads[thread.index()].group.index();
-        self.lap_of(thread) + 2 > self.slowest[group] + self.ring
+    /// The last lap in which a thread of `group` need not wait for the others.
+    fn last_lap(&self, group: usize) -> u64 {
+        self.slowest[group] + self.ring - 2
     }
 
     /// Takes the next thread of `cpu` that is not too far ahead, and sets those before it aside until their companions have
     /// caught up.
     pub fn pop(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
         loop {
-            let thread = self.queues.pop(cpu)?;
-            if !self.ahead(machine, thread) {
+            let thread = self.threads.queues.pop(cpu)?;
+            let group = machine.threads[thread.index()].group.index();
+            if self.lap_of(thread) <= self.last_lap(group) {
                 return Some(thread);
             }
-            self.parked.push(machine.threads[thread.index()].group.index(), thread);
+            self.threads.park(group, thread);
         }
     }
 
     /// Takes back a companion of `thread` that need not wait any longer.
     pub fn unpark(&mut self, machine: &Machine, thread: ThreadId) -> Option<ThreadId> {
         let group = machine.threads[thread.index()].group.index();
-        let waits = self.parked.first(group)?;
-        if self.ahead(machine, waits) { None } else { self.parked.pop(group) }
+        let last = self.last_lap(group);
+        self.threads.unpark(group, |progress| progress.lap <= last)
     }
 
-    /// `thread`, in `lap`, begins to count, or ceases to.
-    fn count(&mut self, group: usize, thread: ThreadId, lap: u64, up: bool) {
-        if core::mem::replace(&mut self.progress[thread.index()].racing, up) == up {
-            return;
-        }
+    /// One more thread of `group` counts in `lap`, or one less.
+    fn count(&mut self, group: usize, lap: u64, by: i32) {
         let place = self.place(group, lap);
-        let by = if up { 1 } else { u32::MAX };
-        self.count[place] = self.count[place].wrapping_add(by);
-        self.runners[group] = self.runners[group].wrapping_add(by);
+        self.count[place] = self.count[place].wrapping_add_signed(by);
+        self.runners[group] = self.runners[group].wrapping_add_signed(by);
     }
 
     fn advance(&mut self, group: usize) {
@@ -124,17 +122,6 @@ impl Laps {
 
     fn place(&self, group: usize, lap: u64) -> usize {
         group * index(self.mask + 1) + index(lap & self.mask)
-    }
-}
-
-impl Memory for Laps {
-    fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
-        self.queues.soon(cpu)
-    }
-
-    fn fetch(&self, threads: &[ThreadId]) {
-        touch(threads.iter().map(|thread| u32::from(self.progress[thread.index()].racing)));
-        self.queues.fetch(threads);
     }
 }
 

@@ -109,7 +109,7 @@ impl Builder {
         if width == 0 || width > THREADS_MAX || (single && width != 1) {
             return Err(ConfigError::new(
                 width_span,
-                "a group has at least one thread, a [[thread]] is one",
+                format!("a group has 1 to {THREADS_MAX} threads, a [[thread]] is one"),
                 "",
             ));
         }

@@ -262,7 +262,9 @@ impl Schedule {
             Stop::NotHolder { thread, .. } => {
                 let program = self.workload.tasks[thread.index()].program as usize;
                 let ops = &self.workload.programs[program];
-                let unlock = ops.iter().position(|op| matches!(op, super::Op::Unlock(_)));
+                let unlock = ops.iter().position(|op| {
+                    matches!(op, super::Op::Unlock(_) | super::Op::WaitFor(_) | super::Op::Signal(_))
+                });
                 phase(*thread, unlock.unwrap_or(0))
             }
             _ => 0..0,
@@ -276,6 +278,10 @@ impl Schedule {
             }
             Stop::Deadlock { .. } => "take locks in one order, and let every wait have its answer",
             Stop::Stalled { .. } => "a mistake of the policy: it must run every thread that can run",
+            Stop::EndOfTime { .. } => "shorter times, or fewer in a row",
+            Stop::NotHolder { .. } => {
+                "whoever takes a lock gives it back; `wait` and `signal` stand between `lock` and `unlock`"
+            }
             Stop::TooLong { .. } => "raise `steps_max` under `[machine]`, or make the workload smaller",
             _ => "",
         };

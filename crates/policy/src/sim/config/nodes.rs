@@ -10,6 +10,7 @@ use serde_spanned::Spanned;
 use std::collections::BTreeMap;
 
 const NODES_MAX: usize = 100_000;
+const BALLS_MAX: usize = 10_000_000;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -54,6 +55,11 @@ pub(super) fn balance(given: &Spanned<Balance>) -> Checked<Experiment> {
         let span = given.speeds.as_ref().map_or(0..0, Spanned::span);
         return Err(ConfigError::new(span, "speeds are between 0.001 and 1000; 1 is usual", ""));
     }
+    let balls = given.balls.as_ref().map_or(0, |balls| *balls.get_ref());
+    if balls > BALLS_MAX {
+        let span = given.balls.as_ref().map_or(0..0, Spanned::span);
+        return Err(ConfigError::new(span, format!("at most {BALLS_MAX} balls can be thrown"), ""));
+    }
     let limits = Limits::default();
     Ok(Experiment {
         nodes,
@@ -70,7 +76,7 @@ pub(super) fn balance(given: &Spanned<Balance>) -> Checked<Experiment> {
         transfer_cpu: time(given.transfer_cpu.as_ref())?,
         probe_cpu: time(given.probe_cpu.as_ref())?,
         speeds,
-        balls: given.balls.as_ref().map_or(0, |balls| *balls.get_ref()).min(100_000_000),
+        balls,
     })
 }
 
