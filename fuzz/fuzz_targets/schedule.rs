@@ -2,6 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use policy::sched::registry::POLICIES;
+use policy::sim::config::Schedule;
+use policy::sim::gantt::{self, Style};
+use policy::sim::{Stop, simulate, svg};
 
 const FILE: &str = "schema = 1\ncpus = 2\npolicy = \"round-robin\"\nquantum = \"10ms\"\n[let]\nn = 3\n\
     [[job]]\nname = \"a\"\narrive = \"0ms\"\ncompute = \"30ms\"\ncount = \"$n\"\n[sweep]\nover = \"n\"\nvalues = [1, 2]\n";
@@ -15,8 +19,52 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// So small a run ends within milliseconds.
+const STEPS_MAX: u64 = 20_000;
+const THREADS_MAX: usize = 500;
+const CPUS_MAX: usize = 64;
+
+/// Runs the threads of a file under each policy there is, and draws what came of it.
+fn schedule(given: &Schedule) {
+    let (workload, mut options) = (&given.workload, given.options);
+    if workload.tasks.len() > THREADS_MAX || options.cpus > CPUS_MAX {
+        return;
+    }
+    options.steps_max = options.steps_max.min(STEPS_MAX);
+    options.segments_max = 2_000;
+    for policy in POLICIES {
+        match simulate(workload, policy, &options) {
+            Ok(outcome) => {
+                let style = Style { width: 80, ..Style::default() };
+                gantt::draw(&outcome, workload, options.cpus, &style);
+                svg::draw(&[outcome], workload, options.cpus);
+            }
+            Err(stop @ (Stop::BadDecision { .. } | Stop::Stalled { .. })) => panic!("{}: {stop}", policy.name),
+            Err(stop) => drop(given.locate(policy.name, &stop)),
+        }
+    }
+}
+
 fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
-    if let Ok(text) = std::str::from_utf8(data) {
-        let _ = policy::sim::config::parse(text);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(scenario) = policy::sim::config::parse(text) else { return };
+    if let Some(given) = &scenario.schedule {
+        schedule(given);
+    }
+    if let Some(mut experiment) = scenario.balance.filter(|experiment| experiment.nodes <= 100) {
+        experiment.jobs = 200;
+        for balancer in policy::balance::POLICIES {
+            policy::balance::sim::run(&experiment, balancer, experiment.loads[0], scenario.seed);
+        }
+    }
+    // Four nodes and eight processes are 65,536 possibilities.
+    let small = |problem: &policy::alloc::Problem| problem.nodes.len() <= 4 && problem.processes.len() <= 8;
+    if let Some(problem) = scenario.allocate.filter(small) {
+        for method in policy::alloc::METHODS {
+            if let Ok(allocation) = (method.solve)(&problem, scenario.seed) {
+                problem.cost(&allocation);
+                problem.fairness(&allocation);
+            }
+        }
     }
 });

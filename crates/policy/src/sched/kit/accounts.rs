@@ -2,7 +2,7 @@
 //!
 //! Source: the Xen credit scheduler as its documentation describes it (weights, caps, under and over).
 
-use super::Records;
+use super::{Record, Records};
 use crate::sched::{Arrival, Decision, Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 
@@ -15,6 +15,12 @@ pub struct Account {
     /// The first period for which it has not been settled.
     period: u64,
     boosted: bool,
+}
+
+impl Record for Account {
+    fn word(&self) -> u32 {
+        u32::from(self.boosted)
+    }
 }
 
 /// The accounts of all threads, settled when they are looked at: no work at the turn of a period.

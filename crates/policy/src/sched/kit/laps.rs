@@ -1,6 +1,6 @@
 //! How far the threads of a group have got, and who is too far ahead of its slowest companion.
 
-use super::Records;
+use super::{Record, Records};
 use crate::sched::{Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
@@ -13,6 +13,12 @@ pub struct Progress {
     lap: u64,
     /// In this lap.
     ran: Ns,
+}
+
+impl Record for Progress {
+    fn word(&self) -> u32 {
+        u32::from(self.lap == u64::MAX)
+    }
 }
 
 /// Progress in laps of one quantum of CPU time each; threads that wait for something do not hold the others back.

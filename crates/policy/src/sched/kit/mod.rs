@@ -30,7 +30,7 @@ pub use loads::Loads;
 pub use local::LocalQueues;
 pub use matrix::{Matrix, Packing};
 pub use partitions::{Partitions, Reservation};
-pub use records::Records;
+pub use records::{Record, Records};
 pub use roster::Roster;
 pub use space::{Rule, SpaceSharing};
 pub use tournament::Tournament;

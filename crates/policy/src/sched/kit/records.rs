@@ -1,11 +1,17 @@
 //! Queues with a record of each thread beside them, and threads set aside until their record lets them go on.
 
-use super::{Lists, LocalQueues, Memory};
+use super::{Lists, LocalQueues, Memory, touch};
 use crate::sched::Setup;
 use crate::unit::{CpuId, ThreadId};
 use core::ops::{Index, IndexMut};
 use heap::vec;
 use heap::vec::Vec;
+
+/// What a policy notes of a thread.
+pub trait Record: Copy {
+    /// A word of it, which is read so that all of it is fetched.
+    fn word(&self) -> u32;
+}
 
 /// What a policy notes of each thread, the queues of those that may run, and lists of those that may not.
 #[derive(Clone, Debug)]
@@ -16,7 +22,7 @@ pub struct Records<T> {
     parked: Lists,
 }
 
-impl<T: Copy> Records<T> {
+impl<T: Record> Records<T> {
     /// `record` of each thread, and `lots` empty lists to park in.
     #[must_use]
     pub fn new(setup: &Setup<'_>, lots: usize, record: T) -> Records<T> {
@@ -56,15 +62,13 @@ impl<T> IndexMut<ThreadId> for Records<T> {
     }
 }
 
-impl<T: Copy> Memory for Records<T> {
+impl<T: Record> Memory for Records<T> {
     fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
         self.queues.soon(cpu)
     }
 
     fn fetch(&self, threads: &[ThreadId]) {
-        for thread in threads {
-            core::hint::black_box(self[*thread]);
-        }
+        touch(threads.iter().map(|thread| self[*thread].word()));
         self.queues.fetch(threads);
     }
 }
