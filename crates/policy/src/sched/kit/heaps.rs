@@ -79,7 +79,7 @@ impl Heaps {
             self.chunks[heap].0[size] =
                 self.free[size].pop().expect("a chunk for each heap that can need one");
         }
-        if place % 4 == 0 {
+        if place.is_multiple_of(4) {
             let at = self.line(heap, place);
             self.siblings[at] = Siblings([NOTHING; 4]);
         }
