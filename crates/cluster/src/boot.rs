@@ -40,7 +40,7 @@ pub struct Hardware {
     pub seed: u64,
     /// Whether to translate, where this host can and the timing is flat; else the interpreter runs everything.
     pub translate: bool,
-    /// Size of the translator's code cache with its tables.
+    /// Size of the translator's code cache with its tables and TLBs.
     pub code_cache_bytes: u64,
     /// Whether the translator tells `perf` where its blocks are.
     pub perf_map: bool,

@@ -15,6 +15,8 @@ pub(crate) const BLOCK_MAX: usize = 64;
 pub(crate) const UNIT_MAX: usize = 256;
 /// Most blocks of a unit.
 const BLOCKS_MAX: usize = 16;
+/// Room for instructions that a block begins with.
+const INSTS_USUAL: usize = 24;
 /// How far ahead a jump back is looked for, in instructions.
 const AHEAD_MAX: usize = 160;
 
@@ -204,7 +206,7 @@ impl Page<'_> {
 
     /// The block at `va`, which ends before any other of `starts`.
     fn block(&self, va: u64, starts: &[u64]) -> Block {
-        let mut block = Block { va, insts: Vec::new() };
+        let mut block = Block { va, insts: Vec::with_capacity(INSTS_USUAL) };
         let mut at = va;
         while block.insts.len() < BLOCK_MAX
             && at / PAGE_BYTES == va / PAGE_BYTES
@@ -220,6 +222,16 @@ impl Page<'_> {
         block
     }
 
+    /// Whether the displacement of the branch or direct jump at `at`, which begins with `low`, is negative.
+    fn jumps_back(&self, at: u64, low: u16) -> bool {
+        // The sign is the highest bit of a long instruction, and bit 12 of a compressed one.
+        if low & 3 == 3 {
+            self.half(at.wrapping_add(2)).is_some_and(|high| high >> 15 != 0)
+        } else {
+            low >> 12 & 1 != 0
+        }
+    }
+
     /// The address of the last instruction, not far ahead, that jumps to `va`.
     fn jump_back(&self, va: u64) -> Option<u64> {
         let mut at = va;
@@ -229,8 +241,9 @@ impl Page<'_> {
                 break;
             }
             let Some(low) = self.half(at) else { break };
-            // Most instructions need not be decoded for being no jumps.
+            // Most instructions need not be decoded for being no jumps, or jumps ahead.
             if may_jump(low)
+                && (at == va || self.jumps_back(at, low))
                 && let Some(inst) = self.inst(at)
                 && jump(at, &inst) == Some(va)
             {

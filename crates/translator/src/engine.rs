@@ -6,6 +6,7 @@ use crate::emit::trampoline::{Trampoline, reason};
 use crate::emit::{self, Target};
 use crate::explain;
 use crate::perf::PerfMap;
+use crate::shares::Shares;
 use crate::space::Space;
 use crate::spaces::Spaces;
 use crate::store::{Block, Store};
@@ -25,18 +26,11 @@ const HEAT_ENTRIES: usize = 1 << 12;
 /// it mostly lies within a block, and runs end anywhere.
 const RESUMED_FACTOR: u8 = 16;
 
-/// Bytes of the code cache, tables and all, for each link slot.
-const SLOT_SHARE: usize = 128;
-
-/// Smallest code cache.
-pub const CACHE_BYTES_MIN: usize = 1 << 20;
-/// Largest code cache: all of it is within reach of a relative jump.
-pub const CACHE_BYTES_MAX: usize = 1 << 30;
-
 /// What can be set.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Size of the code cache with its tables in bytes; at least [`CACHE_BYTES_MIN`].
+    /// Size of the code cache with its tables and the harts' TLBs in bytes; at least [`crate::CACHE_BYTES_MIN`] for each
+    /// hart.
     pub cache_bytes: usize,
     /// How often a place is met before it is translated; until then it is interpreted.
     pub threshold: u8,
@@ -147,17 +141,14 @@ impl Translator {
                 return Err(Refused::Processor(name));
             }
         }
-        let bytes = options.cache_bytes.clamp(CACHE_BYTES_MIN, CACHE_BYTES_MAX).next_multiple_of(1 << 16);
-        let slots = bytes / SLOT_SHARE;
-        let capacity = bytes / 2;
-        let tables = bytes - capacity - slots * size_of::<u64>();
-        let mut code = CodeMemory::new(capacity, slots).map_err(Refused::Memory)?;
+        let shares = Shares::of(options.cache_bytes, harts);
+        let mut code = CodeMemory::new(shares.code, shares.slots).map_err(Refused::Memory)?;
         let too_small = || Refused::Memory(std::io::Error::other("the code cache is too small"));
         let trampoline = Trampoline::emit(&mut code).ok_or_else(too_small)?;
         let perf_map = options.perf_map.then(PerfMap::create).transpose().map_err(Refused::PerfMap)?;
         let parts = Parts {
             interpreter: Interpreter::under_translator(harts),
-            store: Store::new(slots, tables),
+            store: Store::new(shares.slots, shares.tables),
             counters: Counters::default(),
             kept: code.used(),
             code,
@@ -167,7 +158,7 @@ impl Translator {
             options,
             perf_map,
         };
-        let spaces = (0..harts).map(|_| Spaces::new()).collect();
+        let spaces = (0..harts).map(|_| Spaces::new(shares.spaces)).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
     }
 }
@@ -236,6 +227,7 @@ impl Engine for Translator {
             ("translated_instructions", c.translated_instructions),
             ("code_bytes", self.parts.code.used() as u64),
             ("table_bytes", self.parts.store.bytes() as u64),
+            ("tlb_bytes", self.spaces.iter().map(Spaces::bytes).sum::<usize>() as u64),
             ("links", c.links),
             ("invalidated_blocks", c.invalidated),
             ("evictions", c.evictions),
@@ -272,7 +264,7 @@ impl Engine for Translator {
         self.parts.interpreter.forget();
         self.parts.clear();
         for spaces in &mut self.spaces {
-            *spaces = Spaces::new();
+            spaces.clear();
         }
     }
 }

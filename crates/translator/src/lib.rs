@@ -7,7 +7,7 @@
 //!
 //! One file a concept: [`block`] (scanning), [`emit`] and [`lower`] (host code), [`abi`] (which register is
 //! what), [`emit::trampoline`] (in and out of the cache), [`cache`] (executable memory), [`space`] (what host code sees
-//! of one translation context), [`spaces`] (which contexts a hart has), [`access`] (misses of the TLB), [`store`] (which blocks there are), [`removed`] (which are no more), [`engine`] (the dispatcher).
+//! of one translation context), [`spaces`] (which contexts a hart has), [`access`] (misses of the TLB), [`store`] (which blocks there are), [`removed`] (which are no more), [`shares`] (how much memory each takes), [`engine`] (the dispatcher).
 
 #![cfg(target_arch = "x86_64")]
 #![allow(
@@ -31,9 +31,11 @@ mod mixer;
 mod perf;
 mod removed;
 mod runtime;
+mod shares;
 mod space;
 mod spaces;
 mod store;
 
 pub use emit::probe::interpreted;
-pub use engine::{CACHE_BYTES_MAX, CACHE_BYTES_MIN, Options, Refused, Translator};
+pub use engine::{Options, Refused, Translator};
+pub use shares::{CACHE_BYTES_MAX, CACHE_BYTES_MIN};

@@ -10,20 +10,29 @@ use machine::core::Core;
 use machine::interp::Context;
 use machine::ram::{PAGE_BYTES, Ram};
 
-/// Contexts kept for each hart.
-const SPACES: usize = 8;
-
 /// The spaces, the current one first looked at.
 pub(crate) struct Spaces {
     all: Vec<Box<Space>>,
+    /// How many there may be.
+    most: usize,
     current: usize,
     uses: u64,
 }
 
 impl Spaces {
-    /// A space that serves nothing yet.
-    pub(crate) fn new() -> Spaces {
-        Spaces { all: vec![Space::new()], current: 0, uses: 0 }
+    /// A space that serves nothing yet, of `most` that there may be.
+    pub(crate) fn new(most: usize) -> Spaces {
+        Spaces { all: vec![Space::new()], most, current: 0, uses: 0 }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Spaces::new(self.most);
+    }
+
+    /// Bytes of memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.len() * size_of::<Space>()
     }
 
     /// The space of the hart's present context, brought up to date.
@@ -59,7 +68,7 @@ impl Spaces {
             }
             return kin;
         }
-        if self.all.len() < SPACES {
+        if self.all.len() < self.most {
             self.all.push(Space::new());
         }
         let oldest = (0..self.all.len()).min_by_key(|&index| self.all[index].used).unwrap_or(0);

@@ -227,7 +227,7 @@ pub(crate) struct Run {
     pub(crate) max_instructions: Option<u64>,
     /// What executes instructions.
     pub(crate) engine: EngineKind,
-    /// Size of the translator's code cache with its tables.
+    /// Size of the translator's code cache with its tables and TLBs.
     pub(crate) code_cache_bytes: u64,
     /// Whether the translator tells `perf` where its blocks are.
     pub(crate) perf_map: bool,

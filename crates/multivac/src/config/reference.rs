@@ -221,7 +221,7 @@ const SECTIONS: &[Section] = &[
                 "code_cache",
                 SIZE,
                 "--code-cache",
-                "the translator's code cache with its tables, `1MiB` to `1GiB`; full, it starts anew",
+                "the translator's code cache with its tables and TLBs, `1MiB` to `1GiB`, at least `1MiB` a hart; full, it starts anew",
             ),
             key("record", FILE, "--record", "write what comes from outside to this file"),
             key("replay", FILE, "--replay", "take what comes from outside from this recording"),

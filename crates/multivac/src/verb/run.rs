@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// What executes instructions.
     #[arg(long, value_enum)]
     engine: Option<EngineKind>,
-    /// Size of the translator's code cache with its tables, 64MiB unless said.
+    /// Size of the translator's code cache with its tables and TLBs, 64MiB unless said.
     #[arg(long, value_name = "SIZE", value_parser = code_cache)]
     code_cache: Option<u64>,
     /// Write /tmp/perf-PID.map, by which `perf report` names the blocks that the translator made.

@@ -114,6 +114,11 @@ pub(crate) struct Emitter<'a> {
     boxed: Registers,
 }
 
+/// Room that units begin with: bytes of code, labels, and what there are fewer of. Growing costs more than room.
+const CODE_USUAL: usize = 1000;
+const LABELS_USUAL: usize = 24;
+const LABELS_FEW: usize = 8;
+
 /// Emits `unit`; `None` when the assembler refuses.
 pub(crate) fn unit(target: &Target, unit: &Unit) -> Option<Emitted> {
     let mut emitter = Emitter::new(target, unit);
@@ -133,7 +138,15 @@ fn transfers(inst: &Inst) -> bool {
 
 impl<'a> Emitter<'a> {
     fn new(target: &'a Target, unit: &'a Unit) -> Emitter<'a> {
-        let mut ops = VecAssembler::new(target.address);
+        let mut ops = VecAssembler::new_with_capacity(
+            target.address,
+            CODE_USUAL,
+            0,
+            0,
+            LABELS_USUAL,
+            LABELS_FEW,
+            LABELS_USUAL,
+        );
         let labels = unit.blocks.iter().map(|_| ops.new_dynamic_label()).collect();
         let homes = Homes::new(unit);
         Emitter {
@@ -143,9 +156,9 @@ impl<'a> Emitter<'a> {
             homes,
             labels,
             interlude: None,
-            cold: Vec::new(),
-            sites: Vec::new(),
-            stubs: Vec::new(),
+            cold: Vec::with_capacity(LABELS_FEW),
+            sites: Vec::with_capacity(LABELS_FEW),
+            stubs: Vec::with_capacity(LABELS_FEW),
             block: 0,
             count: 0,
             roles: Vec::new(),

@@ -3,6 +3,7 @@
 use super::{Counters, HEAT_ENTRIES, Options, Parts, Translator};
 use crate::cache::{CodeMemory, SealedCode};
 use crate::emit::trampoline::Trampoline;
+use crate::shares::Shares;
 use crate::spaces::Spaces;
 use crate::store::{Base, Store};
 use machine::engine::{Engine, SealedEngine};
@@ -36,7 +37,8 @@ impl Sealed {
             options: self.options,
             perf_map: None,
         };
-        let spaces = (0..self.harts).map(|_| Spaces::new()).collect();
+        let shares = Shares::of(self.options.cache_bytes, self.harts);
+        let spaces = (0..self.harts).map(|_| Spaces::new(shares.spaces)).collect();
         Ok(Translator { parts: Box::new(parts), spaces })
     }
 }
