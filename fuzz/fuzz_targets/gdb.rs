@@ -1,8 +1,7 @@
 //! What comes in at the port for gdb: packets of the protocol, and bytes that are none.
 #![no_main]
 
-use debug::gdb::{Address, Gdb, Port};
-use fuzz::scratch;
+use debug::gdb::{Gdb, Port};
 use libfuzzer_sys::fuzz_target;
 use machine::debug::{Driven, Driver};
 use machine::interp::Interpreter;
@@ -11,7 +10,6 @@ use machine::ram::RAM_BASE;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a session is given that does not end by itself.
@@ -57,35 +55,31 @@ fn stream(data: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Reads what has been answered so far.
+fn hear(mut client: &UnixStream) {
+    let mut answers = [0; 1 << 14];
+    while matches!(client.read(&mut answers), Ok(1..)) {}
+}
+
 fuzz_target!(init: fuzz::seed(TALKS.map(|session| session.into())), |data: &[u8]| {
-    // The thread that listened before may still be on its way out.
-    static SESSIONS: AtomicU64 = AtomicU64::new(0);
-    let path = scratch().join(format!("gdb-{}", SESSIONS.fetch_add(1, Ordering::Relaxed)));
-    let address: Address = path.display().to_string().parse().unwrap();
-    let mut node = node();
+    let (mut client, server) = UnixStream::pair().unwrap();
+    // It all fits into the socket's buffer; answers need not, and are heard whenever the node stands still.
+    client.set_nonblocking(true).unwrap();
+    let _ = client.write_all(&stream(data));
+    let _ = client.shutdown(std::net::Shutdown::Write);
+    let listening = client.try_clone().unwrap();
     let started = Instant::now();
-    let leave = Box::new(move || (started.elapsed() > PATIENCE).then_some(1));
-    let mut gdb = Gdb::listen(Port::open(&address).unwrap(), &node, Arc::default(), leave).unwrap();
-    let mut client = UnixStream::connect(&path).unwrap();
-    let said = stream(data);
-    let mut reader = client.try_clone().unwrap();
-    let talk = std::thread::spawn(move || {
-        let _ = client.write_all(&said);
-        let _ = client.shutdown(std::net::Shutdown::Write);
+    let leave = Box::new(move || {
+        hear(&listening);
+        (started.elapsed() > PATIENCE).then_some(1)
     });
-    let listen = std::thread::spawn(move || {
-        let mut answers = [0; 4096];
-        while matches!(reader.read(&mut answers), Ok(1..)) {}
-    });
+    let mut node = node();
+    let mut gdb = Gdb::listen(Port::connected(server), &node, Arc::default(), leave).unwrap();
     for round in 1..=20 {
-        match gdb.run(&mut node, Limits { instructions: u64::MAX, cycle: round * 1000 }, Node::run) {
+        hear(&client);
+        match gdb.run(&mut node, Limits { instructions: u64::MAX, cycle: round * 200 }, Node::run) {
             Driven::Pause(Pause::Time) => {}
             _ => break,
         }
     }
-    // Whoever listens at the port ends when the next one comes and the run is over.
-    drop(gdb);
-    drop(UnixStream::connect(&path));
-    talk.join().unwrap();
-    listen.join().unwrap();
 });

@@ -2,6 +2,7 @@
 
 use super::address::{Address, Place};
 use gdbstub::conn::{Connection, ConnectionExt};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +12,12 @@ use std::path::PathBuf;
 /// Waits for gdb.
 pub(super) enum Listener {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, path: PathBuf },
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+    },
+    /// Has come already; nobody else does.
+    Come(Cell<Option<UnixStream>>),
 }
 
 impl Listener {
@@ -38,6 +44,7 @@ impl Listener {
                 Socket::Tcp(stream)
             }
             Listener::Unix { listener, .. } => Socket::Unix(listener.accept()?.0),
+            Listener::Come(stream) => Socket::Unix(stream.take().ok_or(ErrorKind::NotConnected)?),
         };
         Ok(Conn { socket, heard: VecDeque::new(), said: Vec::new() })
     }

@@ -19,6 +19,8 @@ use crate::symbols::Symbols;
 use link::{Far, Near, Request, Word};
 use machine::debug::{Driven, Driver, Go, Step, StopReason};
 use machine::node::{Limits, Node, Pause};
+use std::cell::Cell;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
@@ -63,6 +65,12 @@ impl Port {
     pub fn open(address: &Address) -> std::io::Result<Port> {
         let listener = connection::Listener::bind(address)?;
         Ok(Port { listener, waits: address.waits, holds: address.holds })
+    }
+
+    /// A port for the one gdb at the other end of `stream`, for which the run waits.
+    pub fn connected(stream: UnixStream) -> Port {
+        let listener = connection::Listener::Come(Cell::new(Some(stream)));
+        Port { listener, waits: true, holds: false }
     }
 }
 
