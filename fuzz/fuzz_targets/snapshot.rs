@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// As small as the program can be, since each input has to be hashed, read and run.
-const SMALL: Small = Small { nodes: 2, memory_bytes: 4 << 20, words: "grid=16 iterations=20" };
+const SMALL: Small = Small { nodes: 2, memory_bytes: 8 << 20, words: "grid=16 iterations=20" };
 /// When it is saved.
 const SAVED_NS: u64 = 1_000_000;
 /// How long it goes on.

@@ -52,6 +52,9 @@ impl Qcow2Disk {
         }
         let builder = Qcow2::<ImageFile>::builder(ImageFile::try_from(file)?).write(writable);
         let image = builder.open(DenyImplicitOpenGate::default()).map_err(|error| {
+            if error.kind() != io::ErrorKind::PermissionDenied {
+                return error;
+            }
             let hint = "an image on top of another one must be made whole first, with qemu-img convert";
             io::Error::new(error.kind(), format!("{error} ({hint})"))
         })?;
@@ -233,7 +236,8 @@ mod tests {
         let bytes = std::fs::read(&image.0).unwrap();
         for length in [0, 3, 4, 40, 100] {
             std::fs::write(&image.0, &bytes[..length]).unwrap();
-            assert!(open(&image.0, Mode::ReadOnly).is_err(), "{length} bytes were taken for an image");
+            let refused = open(&image.0, Mode::ReadOnly).unwrap_err().to_string();
+            assert!(!refused.contains("qemu-img"), "{length} bytes: {refused}");
         }
         let mut holed = bytes.clone();
         let table = usize::try_from(u64::from_be_bytes(holed[48..56].try_into().unwrap())).unwrap();

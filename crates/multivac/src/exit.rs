@@ -1,6 +1,7 @@
 //! Exit codes and the one error type of the command line.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What the process tells its parent.
@@ -79,15 +80,31 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Ends the process quietly when what it prints has no reader any more, as in `multivac topology | head`: printing would
-/// panic.
-pub(crate) fn end_when_nobody_reads() {
+/// Ends the process when what it prints is not taken, at which printing would panic: quietly when nobody reads any more, as
+/// in `multivac topology | head`, else with [`Exit::Host`].
+pub(crate) fn end_when_printing_fails() {
     let otherwise = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let message = info.payload().downcast_ref::<String>().map_or("", String::as_str);
-        if message.starts_with("failed printing to std") && message.contains("Broken pipe") {
-            std::process::exit(0);
+        let Some(refusal) = message.strip_prefix("failed printing to ") else { return otherwise(info) };
+        if refusal.contains("Broken pipe") {
+            std::process::exit(Exit::Ok.code().into());
         }
-        otherwise(info);
+        if refusal.starts_with("stdout") {
+            let _ = writeln!(std::io::stderr(), "error: cannot write to {refusal}");
+        }
+        std::process::exit(Exit::Host.code().into());
     }));
+}
+
+/// What writing to a standard stream came to; a reader that went away is no failure.
+///
+/// Errors: the host's.
+pub(crate) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Host, format!("cannot write to stdout: {error}"), ""))
+        }
+        _ => Ok(()),
+    }
 }

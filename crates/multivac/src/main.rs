@@ -9,6 +9,7 @@ mod tour;
 mod verb;
 
 use clap::Parser;
+use std::io::Write;
 
 /// A parallel computer in one command.
 #[derive(Parser)]
@@ -28,14 +29,15 @@ struct Cli {
 }
 
 fn main() -> std::process::ExitCode {
-    exit::end_when_nobody_reads();
+    exit::end_when_printing_fails();
     let cli = Cli::parse();
     diag::set_color(cli.color);
     diag::set_tone(diag::Tone { quiet: cli.quiet, verbose: cli.verbose });
     match cli.verb.run() {
         Ok(code) => code.into(),
         Err(failure) => {
-            eprintln!("{failure}");
+            // The exit code says it to those who do not read.
+            let _ = writeln!(std::io::stderr(), "{failure}");
             failure.exit.into()
         }
     }

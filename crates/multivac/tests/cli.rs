@@ -113,3 +113,22 @@ fn the_doctor_lists_what_has_no_host_code() {
     let text = multivac(&["doctor", "--isa"]).stdout;
     assert!(text.starts_with(&format!("{} of ", interpreted.len())) && text.contains(" wfi"), "{text}");
 }
+
+#[test]
+fn an_output_that_takes_nothing_is_an_error_and_one_without_a_reader_is_not() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("there is no /dev/full here: passed over");
+        return;
+    }
+    let binary = env!("CARGO_BIN_EXE_multivac");
+    for words in ["topology ring:8", "schedule", "run demo", "run demo --json", "completions bash"] {
+        let full = common::shell(&format!("{binary} {words} > /dev/full"));
+        assert_eq!(full.code, 5, "{words}: {full:?}");
+        assert!(full.stderr.contains("error: cannot write to stdout: No space left"), "{words}: {full:?}");
+        assert!(!full.stderr.contains("panicked"), "{words}: {full:?}");
+        let left = common::shell(&format!("({binary} {words}; echo ended $? >&2) | true"));
+        assert!(left.stderr.contains("ended 0"), "{words}: {left:?}");
+    }
+    let unread = common::shell(&format!("({binary} run nothing.toml; echo ended $?) 2>&1 >&3 3>&1 | true"));
+    assert!(!unread.stdout.contains("ended 0"), "{unread:?}");
+}

@@ -42,7 +42,11 @@ impl Recorder {
         let refused = |source| RecordError::Host { path: partial(path), source };
         let file = File::create(partial(path)).map_err(refused)?;
         let header = format::header(configuration);
-        (&file).write_all(&header).map_err(refused)?;
+        if let Err(error) = (&file).write_all(&header) {
+            // There is nothing in it for anybody.
+            let _ = std::fs::remove_file(partial(path));
+            return Err(refused(error));
+        }
         Ok(Recorder {
             path: path.to_owned(),
             file,

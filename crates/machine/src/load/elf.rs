@@ -98,7 +98,11 @@ pub fn parse(file: &[u8]) -> Result<Program<'_>, LoadError> {
         (Some(begin), Some(bytes)) => begin.checked_add(bytes),
         _ => None,
     };
-    Ok(Program { entry: physical(bytes.u64("ELF header", 24)?), parts, symbols })
+    let entry = physical(bytes.u64("ELF header", 24)?);
+    if !parts.iter().any(|part| entry.wrapping_sub(part.start) < part.bytes) {
+        return Err(LoadError::Malformed { what: "the ELF begins in none of its segments", value: entry });
+    }
+    Ok(Program { entry, parts, symbols })
 }
 
 fn header(bytes: Bytes<'_>) -> Result<(), LoadError> {
@@ -282,6 +286,19 @@ mod tests {
                     let _ = super::super::check(&program.parts, 0x9000_0000);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_program_begins_in_itself() {
+        let mut file = sample();
+        for entry in [ENTRY, ENTRY + 15, 0xffff_0000_0000_000f] {
+            file[24..32].copy_from_slice(&entry.to_le_bytes());
+            assert!(parse(&file).is_ok(), "{entry:#x}");
+        }
+        for entry in [0, ENTRY - 1, ENTRY + 16, u64::MAX] {
+            file[24..32].copy_from_slice(&entry.to_le_bytes());
+            assert!(matches!(parse(&file), Err(LoadError::Malformed { value, .. }) if value == entry));
         }
     }
 

@@ -4,7 +4,7 @@
 use super::Manner;
 use super::terminal::{Raw, Signals};
 use crate::config::{Boot, Config, On};
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use cluster::job::Stream;
 use cluster::run::{Host, Input, Moment};
 use cluster::summary::{NodeSummary, Standing};
@@ -53,6 +53,8 @@ pub(super) struct Console {
     /// Wall and virtual instant from which virtual time is held back to the wall's pace.
     pace: Option<(Instant, u64)>,
     broken: bool,
+    /// Why the host did not take what the guest said, where that is not for want of a reader.
+    refused: Result<(), Failure>,
     at_line_start: bool,
     /// Each is set when somebody else wants a node, asleep or not.
     attention: Vec<Arc<AtomicBool>>,
@@ -112,6 +114,7 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
         escaped: false,
         pace: None,
         broken: false,
+        refused: Ok(()),
         at_line_start: true,
         attention: Vec::new(),
     })
@@ -226,7 +229,12 @@ impl Console {
         typed
     }
 
-    /// Writes; a reader that went away stops the printing, not the run.
+    /// Errors: the host did not take all that the guest said.
+    pub(super) fn conclude(&mut self) -> Result<(), Failure> {
+        std::mem::replace(&mut self.refused, Ok(()))
+    }
+
+    /// Writes; a reader that went away, or a full disk, stops the printing, not the run.
     fn write(&mut self, to_stderr: bool, bytes: &[u8]) {
         if self.broken {
             return;
@@ -237,6 +245,7 @@ impl Console {
             stdout().write_all(bytes).and_then(|()| stdout().flush())
         };
         self.broken = written.is_err();
+        self.refused = exit::printed(written);
     }
 
     /// Puts together the lines of a node, and passes on those that have ended.

@@ -15,7 +15,7 @@ mod trace_file;
 mod watch;
 
 use crate::config::{Boot, Config, DiskMode, Elf, Node, On, Tape, canonical};
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use cluster::run::{Cluster, End};
 pub(crate) use debugger::{OfNode, Onlookers};
 use machine::node::Halt;
@@ -139,7 +139,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
         network: cluster.network(),
         nodes: report::since(nodes, &inherited),
     };
-    report.print(manner, command);
+    let printed = report.print(manner, command);
     if let Some(text) = cluster.divergence() {
         return Err(Failure::new(Exit::Divergence, text, "this is a defect of Multivac; please report it"));
     }
@@ -147,6 +147,7 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
     onlooking.conclude()?;
     signature?;
     written?;
+    host.conclude().and_then(|()| exit::printed(printed))?;
     Ok(exit)
 }
 

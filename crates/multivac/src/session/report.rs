@@ -14,7 +14,7 @@ use machine::node::Halt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// A run that has ended.
 pub(crate) struct Report {
@@ -67,14 +67,16 @@ pub(super) fn since(nodes: Vec<NodeSummary>, inherited: &[NodeSummary]) -> Vec<N
 
 impl Report {
     /// Prints as asked; a command's own output stays alone on standard output.
-    pub(super) fn print(&self, manner: &Manner, command: bool) {
+    ///
+    /// Errors: standard output's.
+    pub(super) fn print(&self, manner: &Manner, command: bool) -> io::Result<()> {
+        let mut written = Ok(());
         if manner.json {
-            // A closed standard output is the reader's choice.
-            let _ = writeln!(std::io::stdout(), "{}", self.json());
+            written = writeln!(io::stdout(), "{}", self.json());
         } else if !manner.quiet && command {
             eprint!("{}", self.text(manner.verbose, fit::error_columns()));
         } else if !manner.quiet {
-            let _ = write!(std::io::stdout(), "\n{}", self.text(manner.verbose, fit::columns()));
+            written = write!(io::stdout(), "\n{}", self.text(manner.verbose, fit::columns()));
         }
         if !manner.quiet
             && let Some(text) = &self.backtrace
@@ -88,6 +90,7 @@ impl Report {
         if manner.quiet && !manner.json && self.exit != Exit::Ok && !command {
             eprintln!("{}", self.reason());
         }
+        written
     }
 
     /// A word for the end, for programs.

@@ -43,7 +43,8 @@ struct Table {
 }
 
 fn refusal(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Host, format!("cannot write {}: {error}", path.display()), "check the path")
+    let help = if error.kind() == io::ErrorKind::StorageFull { "make room" } else { "check the path" };
+    Failure::new(Exit::Host, format!("cannot write {}: {error}", path.display()), help)
 }
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {
