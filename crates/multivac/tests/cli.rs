@@ -124,8 +124,11 @@ fn an_output_that_takes_nothing_is_an_error_and_one_without_a_reader_is_not() {
     for words in ["topology ring:8", "schedule", "run demo", "run demo --json", "completions bash"] {
         let full = common::shell(&format!("{binary} {words} > /dev/full"));
         assert_eq!(full.code, 5, "{words}: {full:?}");
-        assert!(full.stderr.contains("error: cannot write to stdout: No space left"), "{words}: {full:?}");
-        assert!(!full.stderr.contains("panicked"), "{words}: {full:?}");
+        assert!(full.stderr.contains("error: cannot write"), "{words}: {full:?}");
+        assert!(
+            full.stderr.contains("No space left") && !full.stderr.contains("panicked"),
+            "{words}: {full:?}"
+        );
         let left = common::shell(&format!("({binary} {words}; echo ended $? >&2) | true"));
         assert!(left.stderr.contains("ended 0"), "{words}: {left:?}");
     }
