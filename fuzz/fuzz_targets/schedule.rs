@@ -20,7 +20,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 /// So small a run ends within milliseconds.
-const STEPS_MAX: u64 = 20_000;
+const STEPS_MAX: u64 = 5_000;
 const THREADS_MAX: usize = 500;
 const CPUS_MAX: usize = 64;
 

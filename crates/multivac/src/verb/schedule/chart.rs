@@ -1,8 +1,8 @@
 //! The report on threads and CPUs for a terminal: charts, tables, histograms.
 
 use super::load::Loaded;
-use super::table;
 use super::threads::Run;
+use super::{table, table_within};
 use policy::sim::config::Schedule;
 use policy::sim::gantt::{self, Style};
 use policy::sim::{Distribution, Outcome};
@@ -29,12 +29,12 @@ pub(super) fn report(
         }
     }
     let names = loaded.document.sweep.as_ref().map_or(&[][..], |sweep| &sweep.names);
-    text.push_str(&times(names, runs));
+    text.push_str(&times(names, runs, columns));
     text.push('\n');
-    text.push_str(&cpus(names, runs));
+    text.push_str(&cpus(names, runs, columns));
     if runs.iter().any(|run| run.outcome.exchange.count + run.outcome.lock_requests > 0) {
         text.push('\n');
-        text.push_str(&waits(names, runs));
+        text.push_str(&waits(names, runs, columns));
     }
     if loaded.document.sweep.is_none() && runs.iter().any(|run| run.outcome.jobs > 1) {
         text.push_str("\nresponse times\n");
@@ -73,7 +73,7 @@ fn with_sweep<'a>(names: &'a [String], header: &[&'a str]) -> Vec<&'a str> {
     names.iter().map(String::as_str).chain(header.iter().copied()).collect()
 }
 
-fn times(names: &[String], runs: &[Run]) -> String {
+fn times(names: &[String], runs: &[Run], columns: usize) -> String {
     let header = ["policy", "makespan", "jobs/s", "mean resp.", "p50", "p99", "slowdown", "fairness"];
     let rows = runs.iter().map(|run| {
         let outcome = &run.outcome;
@@ -89,10 +89,10 @@ fn times(names: &[String], runs: &[Run]) -> String {
         ]);
         row
     });
-    table(&with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
 }
 
-fn cpus(names: &[String], runs: &[Run]) -> String {
+fn cpus(names: &[String], runs: &[Run], columns: usize) -> String {
     let header =
         ["policy", "useful", "spin", "switch", "reload", "idle", "preemptions", "migrations", "queue wait"];
     let percent = |part: f64| format!("{:.1}%", part * 100.0);
@@ -107,10 +107,10 @@ fn cpus(names: &[String], runs: &[Run]) -> String {
         ]);
         row
     });
-    table(&with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
 }
 
-fn waits(names: &[String], runs: &[Run]) -> String {
+fn waits(names: &[String], runs: &[Run], columns: usize) -> String {
     let header =
         ["policy", "exchanges", "mean exch.", "p50 exch.", "locks", "lock wait", "barriers", "extra quanta"];
     let rows = runs.iter().map(|run| {
@@ -127,7 +127,7 @@ fn waits(names: &[String], runs: &[Run]) -> String {
         ]);
         row
     });
-    table(&with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
 }
 
 fn mean(times: &Distribution) -> String {

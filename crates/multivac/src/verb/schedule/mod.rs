@@ -8,6 +8,7 @@ mod threads;
 
 use crate::exit::{Exit, Failure};
 use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
 
 pub(crate) use allocate::{gap, report as report_allocation, solve};
 pub(crate) use balance::{measure, responses};
@@ -86,9 +87,31 @@ fn print_json(document: &serde_json::Value) {
     println!("{document:#}");
 }
 
+/// A table no wider than `columns`, in several parts if need be, of which each begins with the first `keep` columns.
+fn table_within(columns: usize, keep: usize, header: &[&str], rows: &[Vec<String>]) -> String {
+    let part = |chosen: &[usize]| {
+        let header: Vec<&str> = chosen.iter().map(|&column| header[column]).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| chosen.iter().map(|&column| row[column].clone()).collect()).collect();
+        table(&header, &rows)
+    };
+    let fits = |text: &str| text.lines().all(|line| line.width() <= columns);
+    let (mut parts, mut chosen) = (Vec::new(), (0..keep).collect::<Vec<_>>());
+    for column in keep..header.len() {
+        chosen.push(column);
+        if chosen.len() > keep + 1 && !fits(&part(&chosen)) {
+            chosen.pop();
+            parts.push(part(&chosen));
+            chosen.truncate(keep);
+            chosen.push(column);
+        }
+    }
+    parts.push(part(&chosen));
+    parts.join("\n")
+}
+
 /// A table: the first column to the left, the others to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    use unicode_width::UnicodeWidthStr;
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].width());
         cells.chain([header[column].width()]).max().unwrap_or(0)
@@ -110,4 +133,22 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table_within;
+
+    #[test]
+    fn a_wide_table_is_told_in_parts() {
+        let rows = vec![["gang", "1 ms", "2.5", "99%"].map(str::to_owned).to_vec()];
+        let header = ["policy", "time", "rate", "part"];
+        assert_eq!(
+            table_within(40, 1, &header, &rows),
+            "policy  time  rate  part\ngang    1 ms   2.5   99%\n"
+        );
+        let narrow = "policy  time  rate\ngang    1 ms   2.5\n\npolicy  part\ngang     99%\n";
+        assert_eq!(table_within(20, 1, &header, &rows), narrow);
+        assert_eq!(table_within(1, 1, &header, &rows).lines().count(), 8);
+    }
 }
