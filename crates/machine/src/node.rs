@@ -8,7 +8,6 @@ use crate::board::{Board, BoardError};
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::core::{Architecture, Core};
-use crate::debug::Stop;
 use crate::delivery;
 use crate::dev::syscon::PowerRequest;
 use crate::engine::{Engine, Exit};
@@ -24,11 +23,13 @@ use crate::timing::{Costs, Timing};
 
 mod fork;
 mod observed;
+mod pause;
 mod sleep;
 mod snapshot;
 mod stretch;
 
 pub use fork::{ForkError, Template};
+pub use pause::{Halt, Limits, Pause};
 pub use snapshot::Part;
 
 /// What a node is made of.
@@ -53,44 +54,6 @@ impl Default for Config {
             architecture: Architecture { builtin_sbi: true, software_tlb: false },
         }
     }
-}
-
-/// How a machine ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Halt {
-    /// Switched off, all well.
-    #[default]
-    PowerOff,
-    /// Switched off with a failure code.
-    Failed(u64),
-    /// Asked to start again.
-    Reboot,
-    /// A nonzero word was stored to `tohost`.
-    ToHost(u64),
-}
-
-/// Where [`Node::run`] stops at the latest.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Instructions retired by all harts together; as many traps taken end the run too.
-    pub instructions: u64,
-    /// Cycle of the node: the first round that would begin at it or later does not begin.
-    pub cycle: u64,
-}
-
-/// Why [`Node::run`] stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
-    /// The machine ended.
-    Halted(Halt),
-    /// The limit of instructions (or of traps) is reached.
-    Instructions,
-    /// The limit of time is reached.
-    Time,
-    /// All harts sleep and nothing is due that could wake one.
-    Asleep,
-    /// A breakpoint, a watchpoint or the end of a step, only where a debugger has set one.
-    Stopped(Stop),
 }
 
 /// Whose turn it is.

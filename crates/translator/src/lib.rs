@@ -24,6 +24,7 @@ mod cache;
 mod emit;
 mod engine;
 mod explain;
+mod float_constants;
 mod guest;
 mod held;
 mod lower;

@@ -3,6 +3,7 @@
 //! Each hart has a few spaces, one for each context it was in lately; changing context changes the pointer in
 //! `r15`. Nothing here is simulated state.
 
+use crate::float_constants::FloatConstants;
 use crate::held::{Held, LowPlaces, REGION_SHIFT};
 use crate::removed::{Removed, Seen};
 use crate::runtime::{self, Run};
@@ -60,45 +61,6 @@ const fn no_block(index: usize) -> JumpEntry {
 /// Host MXCSR with all exceptions masked, none accrued, rounding to nearest.
 pub(crate) const MXCSR_DEFAULT: u32 = 0x1f80;
 
-/// Bit patterns for floating-point code, as wide as the host's instructions read them.
-#[repr(C)]
-pub(crate) struct FloatConstants {
-    /// Where MXCSR is stored to be looked at.
-    pub(crate) mxcsr: u32,
-    /// For each set of exceptions in MXCSR the one in `fflags`.
-    pub(crate) flags: [u8; 64],
-    /// The canonical NaN.
-    pub(crate) nan_double: u64,
-    /// The canonical NaN in single precision, boxed.
-    pub(crate) nan_single: u64,
-    /// What boxes a single.
-    pub(crate) boxing: [u64; 2],
-    pub(crate) sign_double: [u64; 2],
-    pub(crate) sign_single: [u64; 2],
-}
-
-const FLOAT_CONSTANTS: FloatConstants = FloatConstants {
-    mxcsr: 0,
-    flags: guest_flags(),
-    nan_double: 0x7ff8_0000_0000_0000,
-    nan_single: 0xffff_ffff_7fc0_0000,
-    boxing: [0xffff_ffff_0000_0000, 0],
-    sign_double: [1 << 63, 0],
-    sign_single: [1 << 31, 0],
-};
-
-/// Invalid, divide by zero, overflow, underflow and inexact, which the host has in the bits 0, 2, 3, 4 and 5.
-const fn guest_flags() -> [u8; 64] {
-    let mut flags = [0; 64];
-    let mut host = 0;
-    while host < flags.len() {
-        let bits = host as u8;
-        flags[host] = (bits & 1) << 4 | (bits & 4) << 1 | (bits & 8) >> 1 | (bits & 16) >> 3 | bits >> 5;
-        host += 1;
-    }
-    flags
-}
-
 /// One translation context of one hart.
 #[repr(C)]
 pub(crate) struct Space {
@@ -149,7 +111,7 @@ impl Space {
         let mut space = runtime::zeroed_space();
         space.guest_mxcsr = MXCSR_DEFAULT;
         space.host_mxcsr = MXCSR_DEFAULT;
-        space.float = FLOAT_CONSTANTS;
+        space.float = FloatConstants::USUAL;
         space.jumps[0] = no_block(0);
         space
     }

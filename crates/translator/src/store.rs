@@ -15,6 +15,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+mod recent;
+
+use recent::{NONE_RECENT, Recent, recent_index};
+
 /// An instruction that translated code may hand to the interpreter.
 #[derive(Clone, Copy)]
 pub(crate) struct Site {
@@ -43,11 +47,6 @@ impl Block {
     pub(crate) fn new(place: Place, unit: &Unit, entry: u64, bytes: usize) -> Block {
         Block { entry, bytes, place, guest: GuestCode::of(unit), incoming: Vec::new() }
     }
-}
-
-/// Where in a table of `entries` recent blocks one at `va` stands.
-fn recent_index(va: u64, entries: usize) -> usize {
-    ((va >> 1) ^ (va >> 15)) as usize & (entries - 1)
 }
 
 /// What a store of a frozen node held, shared by the stores of those forked from it.
@@ -144,34 +143,6 @@ pub(crate) struct Store {
     below: (usize, usize, usize),
 }
 
-/// A block found lately.
-#[derive(Clone, Copy)]
-struct Recent {
-    /// See [`Place::target`].
-    target: u64,
-    /// Its page from the start of memory.
-    page: u32,
-    /// One more than the page into which its first instruction crosses, or 0.
-    next: u32,
-    entry: u64,
-    id: u32,
-}
-
-impl Recent {
-    fn new(place: Place, id: u32, entry: u64) -> Recent {
-        let next = place.next.map_or(0, |page| page + 1);
-        Recent { target: place.target(), page: (place.offset >> 12) as u32, next, entry, id }
-    }
-
-    fn is_at(&self, place: Place) -> bool {
-        self.target == place.target()
-            && u64::from(self.page) == place.offset >> 12
-            && self.next == place.next.map_or(0, |page| page + 1)
-    }
-}
-
-/// What no block is: memory has no such page.
-const NONE_RECENT: Recent = Recent { target: 1, page: u32::MAX, next: 0, entry: 0, id: 0 };
 /// Most entries of [`Store::recent`].
 const RECENT_MAX: usize = 1 << 14;
 /// Bytes of tables for each of them, where they are fewer.
