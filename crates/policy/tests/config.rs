@@ -156,3 +156,13 @@ fn a_semaphore_that_is_full_stays_full() {
     let policy = policy::sched::registry::find("fair").expect("registered");
     assert!(policy::sim::simulate(&schedule.workload, policy, &schedule.options).is_ok());
 }
+
+#[test]
+fn cpus_kept_for_threads_that_spin_are_a_deadlock_and_no_mistake_of_the_policy() {
+    let text = "[machine]\ncpus = 2\n[[thread]]\nname = \"P\"\ncount = 3\nprogram = [{ receive = \"spin\" }, { send = \"P0\" }]";
+    for policy in ["space-fcfs", "space-backfill", "space-easy", "space-static"] {
+        let stop = stop(&text.replace("cpus = 2", "cpus = 2\n[policy]\npartition = 1"), policy);
+        assert!(matches!(stop, Stop::Deadlock { total: 3, .. }), "{policy}: {stop}");
+        assert!(stop.to_string().contains("P2 waits for a CPU, kept for: P0, P1"), "{policy}: {stop}");
+    }
+}

@@ -226,12 +226,16 @@ fn describe(engine: &Engine<'_>, thread: ThreadId) -> Waiting {
     Waiting { thread, name: engine.workload.tasks[thread.index()].name.clone(), phase, what, on }
 }
 
-/// Threads that wait for something else and were the last on their CPU: a policy that runs nobody there keeps it for them.
+/// Threads that wait for something else and spin on their CPU, or were the last there: a policy that runs nobody else keeps it
+/// for them.
 fn kept(engine: &Engine<'_>) -> Vec<String> {
-    let idle = engine.cpus.iter().zip(&engine.machine.running).filter(|(_, running)| running.is_none());
-    let last = idle.filter_map(|(cpu, _)| cpu.last);
-    let blocked = last.filter(|thread| engine.threads[thread.index()].state == State::Blocked);
-    blocked.take(NAMES_MAX).map(|thread| engine.workload.tasks[thread.index()].name.clone()).collect()
+    let on =
+        engine.cpus.iter().zip(&engine.machine.running).filter_map(|(cpu, running)| running.or(cpu.last));
+    let waiting = on.filter(|thread| {
+        let runtime = &engine.threads[thread.index()];
+        matches!(runtime.state, State::Blocked | State::Running) && runtime.waits != Waits::Nothing
+    });
+    waiting.take(NAMES_MAX).map(|thread| engine.workload.tasks[thread.index()].name.clone()).collect()
 }
 
 /// Threads still there, other than `but`, whose program has a phase for `sync` that `counts`.
