@@ -7,7 +7,7 @@ mod small;
 use cluster::boot::Booted;
 use cluster::run::{Bounds, Cluster, Mark, Recorder};
 use cluster::snapshot::Snapshot;
-use fabric::NodeId;
+use fabric::{Level, NodeId};
 use fuzz::{Input, scratch, sealed};
 use libfuzzer_sys::fuzz_target;
 use small::Small;
@@ -15,14 +15,16 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// As small as the program can be, since each input has to be hashed, read and run.
-const SMALL: Small = Small { nodes: 2, memory_bytes: 8 << 20, words: "grid=16 iterations=20" };
+const SMALL: Small = Small { nodes: 2, memory_bytes: 8 << 20, words: "grid=16 iterations=200" };
 /// When it is saved.
 const SAVED_NS: u64 = 1_000_000;
 /// How long it goes on.
 const ON: Bounds = Bounds { time_ns: Some(2 * SAVED_NS), instructions: Some(5_000) };
 
 fn cluster(bounds: Bounds, node: impl Fn(NodeId) -> Booted) -> Cluster {
-    SMALL.cluster(SMALL.wiring("ring", fabric::Config::default()), bounds, node)
+    // By the flit an input takes more than ten times as long.
+    let fabric = fabric::Config { level: Level::Packet, ..fabric::Config::default() };
+    SMALL.cluster(SMALL.wiring("ring", fabric), bounds, node)
 }
 
 /// A cluster in the middle of a parallel program, saved.
