@@ -1,9 +1,10 @@
 //! Virtual time within one node.
 //!
 //! Harts take turns of `slice` cycles, or of less where a round is cut short; all turns of one round stand for the
-//! same `slice` cycles of the node's time. Hart `h` of `H`, at cycle `i` of its turn, reads `round_start + (h * slice + i) / H`, so that time
-//! never goes back in the order of execution. (A hart alone may run on over the ends of rounds: `node/stretch.rs`.) Instants are therefore counted in *fine* units of one cycle over
-//! the number of harts, in which that sum is a whole number.
+//! same `slice` cycles of the node's time. Hart `h` of `H`, at cycle `i` of its turn, reads
+//! `round_start + (h * slice + i) / H`, so that time never goes back in the order of execution. (A hart alone may run on
+//! over the ends of rounds: `node/stretch.rs`.) Instants are therefore counted in *fine* units of one cycle over the number
+//! of harts, in which that sum is a whole number.
 
 use crate::state_fields;
 
@@ -170,7 +171,10 @@ impl Clock {
     }
 
     fn fine_of(&self, tick: u64) -> u128 {
-        (u128::from(tick) * u128::from(self.ticks_den)).div_ceil(u128::from(self.ticks_num))
+        match tick.checked_mul(self.ticks_den) {
+            Some(small) => u128::from(small.div_ceil(self.ticks_num)),
+            None => (u128::from(tick) * u128::from(self.ticks_den)).div_ceil(u128::from(self.ticks_num)),
+        }
     }
 }
 

@@ -339,6 +339,9 @@ impl Node {
 
     /// Instructions and traps left under the limits.
     fn room(&self, limits: Limits) -> (u64, u64) {
+        if limits.instructions == u64::MAX {
+            return (u64::MAX, u64::MAX);
+        }
         let traps: u64 = self.harts.iter().map(Hart::diversions).sum();
         (limits.instructions.saturating_sub(self.retired()), limits.instructions.saturating_sub(traps))
     }
