@@ -65,15 +65,13 @@ impl Telemetry {
         });
         Telemetry { instructions: node.retired(), harts: harts.collect(), engine: node.engine_counters() }
     }
-}
 
-impl Telemetry {
     /// Counts no instructions that had retired at `before`, an earlier instant of the same node. The other counters begin
     /// anew in a node that is forked or restored.
     pub fn since(mut self, before: &Telemetry) -> Telemetry {
-        self.instructions -= before.instructions.min(self.instructions);
+        self.instructions = self.instructions.saturating_sub(before.instructions);
         for (hart, before) in self.harts.iter_mut().zip(&before.harts) {
-            hart.instructions -= before.instructions.min(hart.instructions);
+            hart.instructions = hart.instructions.saturating_sub(before.instructions);
         }
         self
     }

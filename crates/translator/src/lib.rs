@@ -7,7 +7,9 @@
 //!
 //! One file a concept: [`block`] (scanning), [`emit`] and [`lower`] (host code), [`abi`] (which register is
 //! what), [`emit::trampoline`] (in and out of the cache), [`cache`] (executable memory), [`space`] (what host code sees
-//! of one translation context), [`spaces`] (which contexts a hart has), [`access`] (misses of the TLB), [`store`] (which blocks there are), [`removed`] (which are no more), [`shares`] (how much memory each takes), [`engine`] (the dispatcher).
+//! of one translation context), [`spaces`] (which contexts a hart has), [`access`] (misses of the TLB), [`store`] (which
+//! blocks there are), [`removed`] (which are no more), [`shares`] (how much memory each takes), [`engine`] (the
+//! dispatcher).
 
 #![cfg(target_arch = "x86_64")]
 #![allow(

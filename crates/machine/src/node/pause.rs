@@ -16,7 +16,7 @@ pub enum Halt {
     ToHost(u64),
 }
 
-/// Where [`Node::run`] stops at the latest.
+/// Where [`Node::run`](super::Node::run) stops at the latest.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Instructions retired by all harts together; as many traps taken end the run too.
@@ -25,7 +25,7 @@ pub struct Limits {
     pub cycle: u64,
 }
 
-/// Why [`Node::run`] stopped.
+/// Why [`Node::run`](super::Node::run) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
     /// The machine ended.

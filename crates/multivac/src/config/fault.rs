@@ -257,17 +257,14 @@ pub(crate) fn words(fault: &Fault) -> String {
 
 /// Writes a fault.
 pub(super) fn print(fault: &Fault, out: &mut String) {
-    let quoted = super::print::quoted;
+    use super::print::{quoted, quoted_list};
     let _ = write!(out, "\n[[fault]]\nat = {}\n", quoted(&units::write_ps(fault.at_ps)));
     if let Some(until) = fault.until_ps {
         let _ = writeln!(out, "until = {}", quoted(&units::write_ps(until)));
     }
     let _ = match &fault.what {
         What::Crash(name) => writeln!(out, "crash = {}", quoted(name)),
-        What::Partition(names) => {
-            let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-            writeln!(out, "partition = [{}]", names.join(", "))
-        }
+        What::Partition(names) => writeln!(out, "partition = {}", quoted_list(names)),
         What::Link { ends, effect } => {
             let _ = match ends {
                 Some([a, b]) => writeln!(out, "link = [{}, {}]", quoted(a), quoted(b)),

@@ -210,6 +210,16 @@ pub(crate) enum On {
     Node(String),
 }
 
+impl On {
+    /// Whether the node called `name` carries it out.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        match self {
+            On::All => true,
+            On::Node(node) => node == name,
+        }
+    }
+}
+
 /// What is run, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Run {

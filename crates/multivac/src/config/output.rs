@@ -111,8 +111,7 @@ pub(super) fn print(output: &Output, out: &mut String) {
     }
     out.push_str("\n[output]\n");
     if !output.pcap.is_empty() {
-        let names: Vec<String> = output.pcap.iter().map(|name| print::quoted(name)).collect();
-        let _ = writeln!(out, "pcap = [{}]", names.join(", "));
+        let _ = writeln!(out, "pcap = {}", print::quoted_list(&output.pcap));
     }
     for (key, path) in [("pcap_file", &output.pcap_file), ("trace", &output.trace)] {
         if let Some(path) = path {

@@ -35,8 +35,7 @@ pub(crate) fn canonical(config: &Config) -> String {
         On::Node(name) => name,
     };
     line(format!("\n[run]\non = {}", quoted(on)));
-    let command: Vec<String> = config.run.command.iter().map(|word| quoted(word)).collect();
-    line(format!("command = [{}]", command.join(", ")));
+    line(format!("command = {}", quoted_list(&config.run.command)));
     if let Some(name) = &config.run.console {
         line(format!("console = {}", quoted(name)));
     }
@@ -76,16 +75,13 @@ fn node(node: &Node, several: bool, line: &mut impl FnMut(String)) {
         line(format!("fork_at = {}", quoted(&units::write_ps(at))));
     }
     if !node.fork_after.is_empty() {
-        let words: Vec<String> = node.fork_after.iter().map(|word| quoted(word)).collect();
-        line(format!("fork_after = [{}]", words.join(", ")));
+        line(format!("fork_after = {}", quoted_list(&node.fork_after)));
     }
     if !node.disks.is_empty() {
-        let disks: Vec<String> = node.disks.iter().map(|disk| quoted(&disk_text(disk))).collect();
-        line(format!("disk = [{}]", disks.join(", ")));
+        line(format!("disk = {}", quoted_list(node.disks.iter().map(disk_text))));
     }
     if !node.shares.is_empty() {
-        let shares: Vec<String> = node.shares.iter().map(|share| quoted(&share_text(share))).collect();
-        line(format!("share = [{}]", shares.join(", ")));
+        line(format!("share = {}", quoted_list(node.shares.iter().map(share_text))));
     }
     let interfaces = &node.interfaces;
     if several || interfaces.count != 1 {
@@ -243,4 +239,10 @@ pub(crate) fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'sta
 
 pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+/// An array of strings.
+pub(super) fn quoted_list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let texts: Vec<String> = texts.into_iter().map(|text| quoted(text.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
 }

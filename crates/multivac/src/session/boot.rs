@@ -85,7 +85,7 @@ impl<'a> Boots<'a> {
             let refused = |error: BootError| refuse(&error, Path::new(""));
             match node.fork_at_ps {
                 Some(at) => boot::to_instant(&mut booted, Ps(at)),
-                None => boot::to_ready(&mut booted, build::command_before_fork(&node.fork_after)),
+                None => boot::to_ready(&mut booted, build::command_of(&node.fork_after)),
             }
             .map_err(refused)?;
             let Booted { node, symbols, kind, note } = booted;

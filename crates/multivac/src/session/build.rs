@@ -4,9 +4,7 @@
 use super::boot::Boots;
 use super::surroundings::Surroundings;
 use super::{Manner, Plan};
-use crate::config::{
-    Boot, Config, DiskMode, EngineKind, Fault, Node, On, What, fault_changes, memory_problem,
-};
+use crate::config::{Boot, Config, DiskMode, EngineKind, Fault, Node, What, fault_changes, memory_problem};
 use crate::exit::{Exit, Failure};
 use cluster::address;
 use cluster::control::{Command, Identity, Neighbor};
@@ -148,16 +146,11 @@ fn errand(
 
 /// The command of the node called `name`, where it has one.
 pub(super) fn command(config: &Config, name: &str) -> Option<Command> {
-    let here = match &config.run.on {
-        On::All => true,
-        On::Node(node) => node == name,
-    };
-    let argv = &config.run.command;
-    (here && !argv.is_empty()).then(|| Command { argv: argv.clone(), ..Command::default() })
+    config.run.on.includes(name).then(|| command_of(&config.run.command)).flatten()
 }
 
-/// The command that a node carries out before it is copied, where it has one.
-pub(super) fn command_before_fork(argv: &[String]) -> Option<Command> {
+/// The command of these words, where there are any.
+pub(super) fn command_of(argv: &[String]) -> Option<Command> {
     (!argv.is_empty()).then(|| Command { argv: argv.to_vec(), ..Command::default() })
 }
 

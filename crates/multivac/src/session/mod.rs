@@ -14,7 +14,7 @@ mod terminal;
 mod trace_file;
 mod watch;
 
-use crate::config::{Boot, Config, DiskMode, Elf, Node, On, Tape, canonical};
+use crate::config::{Boot, Config, DiskMode, Elf, Node, Tape, canonical};
 use crate::exit::{self, Exit, Failure};
 use cluster::run::{Cluster, End};
 pub(crate) use debugger::{OfNode, Onlookers};
@@ -153,8 +153,9 @@ pub(crate) fn run(config: &Config, manner: &Manner, plan: &Plan) -> Result<Exit,
 
 /// The first node that is to carry out the command and boots no image, whose agent would.
 fn without_agent(config: &Config) -> Option<String> {
-    let chosen = |name: &str| matches!(&config.run.on, On::All) || config.run.on == On::Node(name.to_owned());
-    let bare = |(name, node): &(String, &Node)| chosen(name) && !matches!(node.boot, Boot::Image { .. });
+    let bare = |(name, node): &(String, &Node)| {
+        config.run.on.includes(name) && !matches!(node.boot, Boot::Image { .. })
+    };
     config.members().into_iter().find(bare).map(|(name, _)| name)
 }
 
