@@ -40,7 +40,7 @@ fn main() {
     let hardware = Hardware {
         board: Board { memory_bytes: memory_mib << 20, ..Board::default() },
         clock_hz: 1_000_000_000,
-        turn_cycles: 10_000,
+        turn_cycles: 40_000,
         software_tlb: false,
         timing: None,
         seed: 1,

@@ -95,7 +95,7 @@ impl Plan {
             let hardware = Hardware {
                 board: Board { harts: 1, memory_bytes: 8 << 20, ..Board::default() },
                 clock_hz: self.clocks[number as usize % 2],
-                turn_cycles: 10_000,
+                turn_cycles: 40_000,
                 software_tlb: false,
                 timing: None,
                 seed: u64::from(number),

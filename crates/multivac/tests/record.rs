@@ -7,14 +7,14 @@ use isa::reg::Reg;
 use std::path::{Path, PathBuf};
 
 /// A slow clock: the program polls its port.
-const SLOWLY: [&str; 2] = ["--set", "node.clock=10MHz"];
+const SLOWLY: [&str; 2] = ["--set", "node.clock=40MHz"];
 
 /// Computes for some milliseconds, says `>`, then echoes what comes on the serial port until a `q`; a register mixes the times at which it came.
 fn echo() -> Vec<u8> {
     const UART: u64 = 0x1000_0000;
     const LINE_STATUS: i32 = 5;
     elf(&[("tohost", TOHOST)], |asm| {
-        asm.li(Reg::T0, 30_000);
+        asm.li(Reg::T0, 120_000);
         let spin = asm.here();
         asm.addi(Reg::T0, Reg::T0, -1).bnez(Reg::T0, spin);
         asm.li(Reg::A0, UART).li(Reg::A1, u64::from(b'q')).li(Reg::S0, 0);

@@ -126,8 +126,8 @@ fn limits_end_a_run_that_would_not() {
     let run = multivac(&["run", "--elf", word(&path), "--max-instructions", "1M", "--json"]);
     assert_eq!((run.code, run.json()["instructions"].as_u64()), (124, Some(1_000_000)), "{run:?}");
     assert_eq!(run.json()["reason"], "max-instructions");
-    let run = multivac(&["run", "--elf", word(&path), "--max-time", "2500us", "--json"]);
-    assert_eq!((run.code, run.json()["virtual_ns"].as_u64()), (124, Some(2_500_000)), "{run:?}");
+    let run = multivac(&["run", "--elf", word(&path), "--max-time", "2400us", "--json"]);
+    assert_eq!((run.code, run.json()["virtual_ns"].as_u64()), (124, Some(2_400_000)), "{run:?}");
     assert_eq!(run.json()["reason"], "max-time");
 }
 

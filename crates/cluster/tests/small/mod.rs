@@ -27,7 +27,7 @@ impl Small {
         Hardware {
             board: Board { memory_bytes: self.memory_bytes, ..Board::default() },
             clock_hz: 1_000_000_000,
-            turn_cycles: 10_000,
+            turn_cycles: 40_000,
             software_tlb: false,
             timing: None,
             seed: u64::from(place.0) + 7,

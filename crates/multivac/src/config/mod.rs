@@ -284,7 +284,7 @@ impl Default for Node {
             harts: 1,
             memory_bytes: 512 << 20,
             clock_hz: 1_000_000_000,
-            turn_cycles: 10_000,
+            turn_cycles: 40_000,
             mmu: Mmu::Hardware,
             timing: Timing::Flat,
             rtc_s: RTC_S,

@@ -34,7 +34,7 @@ pub(in crate::tour) fn run(
     let hardware = Hardware {
         board: Board { harts: 1, memory_bytes: 16 << 20, ..Board::default() },
         clock_hz: 1_000_000_000,
-        turn_cycles: 10_000,
+        turn_cycles: 40_000,
         software_tlb: false,
         timing: None,
         seed: 0,
