@@ -4,6 +4,7 @@
 //! what [`markdown`] writes.
 
 use super::{Config, canonical};
+use crate::draw::fit;
 use std::fmt::Write as _;
 use toml::{Table, Value};
 
@@ -254,8 +255,13 @@ const SECTIONS: &[Section] = &[
     },
 ];
 
-/// The default of a key, from the canonical form of the default configuration.
-fn default_of(defaults: &Table, section: &Section, name: &str) -> String {
+/// The default of a key, from the canonical form of the default configurations of one node and of two.
+fn default_of(defaults: &[Table; 2], section: &Section, name: &str) -> String {
+    let [one, two] = defaults.each_ref().map(|defaults| default_in(defaults, section, name));
+    if one.is_empty() { two } else { one }
+}
+
+fn default_in(defaults: &Table, section: &Section, name: &str) -> String {
     let value = match defaults.get(section.path) {
         Some(Value::Table(table)) => table.get(name),
         Some(Value::Array(groups)) => groups.first().and_then(|group| group.get(name)),
@@ -271,19 +277,45 @@ fn default_of(defaults: &Table, section: &Section, name: &str) -> String {
     }
 }
 
-/// The reference as a page.
-pub(crate) fn markdown() -> String {
-    let table = |config: &Config| canonical(config).parse::<Table>().unwrap_or_default();
-    let defaults = table(&Config::default());
-    // What only several nodes have.
+/// What holds without a file: of one node, and of two, which have more.
+fn defaults() -> [Table; 2] {
     let mut two = Config::default();
     two.groups[0].set_count(2);
-    let network = table(&two);
-    let mut page = String::from(
-        "# Configuration\n\n\
-         A run is described by a TOML file, by flags, or by both: flags go over the file, and `--set KEY=VALUE` over \
-         both, with the section before the key (`--set node.harts=2`). `multivac check FILE` shows every problem of a \
-         file in its place, and `multivac check FILE --print` what it comes to with all defaults.\n\n\
+    [Config::default(), two].map(|config| canonical(&config).parse().unwrap_or_default())
+}
+
+/// What the keys are for.
+const ABOUT: &str = "\
+    A run is described by a TOML file, by flags, or by both: flags go over the file, and `--set KEY=VALUE` over \
+    both, with the section before the key (`--set node.harts=2`). `multivac check FILE` shows every problem of a \
+    file in its place, and `multivac check FILE --print` what it comes to with all defaults.";
+
+/// Where the meaning of a key begins in [`text`].
+const MEANING_COLUMN: usize = 17;
+
+/// The reference for a terminal.
+pub(crate) fn text(columns: Option<usize>) -> String {
+    let defaults = defaults();
+    let mut text = fit::wrap(&format!("{ABOUT}\n"), columns, 0);
+    for section in SECTIONS {
+        let header = if section.header.is_empty() { "The top" } else { section.header };
+        text.push_str(&fit::wrap(&format!("\n{header}: {}\n", section.about), columns, 0));
+        for key in section.keys {
+            let default = default_of(&defaults, section, key.name);
+            let default = if default.is_empty() { default } else { format!("; default {default}") };
+            let flag = if key.flag.is_empty() { String::new() } else { format!("; `{}`", key.flag) };
+            let line = format!("  {:14} {}: {}{default}{flag}\n", key.name, key.value, key.meaning);
+            text.push_str(&fit::wrap(&line, columns, MEANING_COLUMN));
+        }
+    }
+    text
+}
+
+/// The reference as a page.
+pub(crate) fn markdown() -> String {
+    let defaults = defaults();
+    let mut page = format!(
+        "# Configuration\n\n{ABOUT}\n\n\
          This page is made from the program's own table of keys, by `multivac check --keys`.\n",
     );
     for section in SECTIONS {
@@ -293,10 +325,7 @@ pub(crate) fn markdown() -> String {
         page.push_str("| key | value | default | flag | meaning |\n|---|---|---|---|---|\n");
         for key in section.keys {
             let flag = if key.flag.is_empty() { String::new() } else { format!("`{}`", key.flag) };
-            let mut default = default_of(&defaults, section, key.name);
-            if default.is_empty() {
-                default = default_of(&network, section, key.name);
-            }
+            let default = default_of(&defaults, section, key.name);
             let _ =
                 writeln!(page, "| `{}` | {} | {default} | {flag} | {} |", key.name, key.value, key.meaning);
         }

@@ -1,13 +1,13 @@
 //! Figures of a report: numbers as people read them, and each hart's, node's and link's share, as text and as JSON.
 
 use crate::config::units::write_bytes;
+use crate::draw::table::Table;
 use cluster::interface::Traffic;
 use cluster::summary::{NetworkSummary, NodeSummary, Standing};
 use cluster::telemetry::HartTelemetry;
 use machine::node::Halt;
 use machine::timing::Charges;
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
 
 /// How many of the busiest links are shown.
 const LINKS_SHOWN: usize = 4;
@@ -114,12 +114,10 @@ const SPARED: [&[usize]; 4] = [&[4, 6], &[7], &[3, 5], &[1]];
 
 /// A row for each node, no longer than `columns` where as much as that can be left out.
 pub(super) fn nodes_text(nodes: &[NodeSummary], columns: Option<usize>) -> String {
-    let mut rows = vec![
-        ["node", "", "instructions", "sent", "bytes", "received", "bytes", "dropped"].map(str::to_owned),
-    ];
-    for node in nodes {
+    let header = ["node", "", "instructions", "sent", "bytes", "received", "bytes", "dropped"];
+    let rows = nodes.iter().map(|node| {
         let traffic = total(&node.traffic);
-        rows.push([
+        vec![
             node.name.clone(),
             standing(node.standing),
             grouped(node.telemetry.instructions),
@@ -128,29 +126,9 @@ pub(super) fn nodes_text(nodes: &[NodeSummary], columns: Option<usize>) -> Strin
             grouped(traffic.received_frames),
             grouped(traffic.received_bytes),
             grouped(traffic.dropped_frames),
-        ]);
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..8).map(width).collect();
-    let mut shown: Vec<usize> = (0..8).collect();
-    for spared in SPARED {
-        let wide = shown.iter().map(|column| widths[*column] + 2).sum::<usize>() - 2;
-        if columns.is_some_and(|columns| wide > columns) {
-            shown.retain(|column| !spared.contains(column));
-        }
-    }
-    let mut out = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for &column in &shown {
-            let (cell, width) = (&row[column], widths[column]);
-            let _ =
-                if column < 2 { write!(line, "{cell:width$}  ") } else { write!(line, "{cell:>width$}  ") };
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+        ]
+    });
+    Table::new(&header, rows.collect()).with_left(2).without(&SPARED, columns)
 }
 
 /// What the network did, as lines of a name and a text.

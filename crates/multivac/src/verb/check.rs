@@ -1,6 +1,7 @@
 //! `multivac check`: whether a configuration can be run, and what it comes to.
 
 use crate::config::{self, Config};
+use crate::draw::fit;
 use crate::exit::{Exit, Failure};
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ pub(crate) struct Args {
     /// The configuration, a TOML file.
     #[arg(required_unless_present = "keys")]
     file: Option<PathBuf>,
-    /// List every key that a configuration may have, as a page of Markdown.
+    /// List every key that a configuration may have: for a terminal, or else as a page of Markdown.
     #[arg(long, conflicts_with_all = ["file", "print", "sets"])]
     keys: bool,
     /// Print it resolved: every value written out, in its canonical form.
@@ -25,7 +26,10 @@ impl Args {
     /// Carries the verb out.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let Some(file) = self.file else {
-            print!("{}", config::reference());
+            match fit::columns() {
+                None => print!("{}", config::reference_page()),
+                columns => print!("{}", config::reference_text(columns)),
+            }
             return Ok(Exit::Ok);
         };
         let config = Config::load(&file, &self.sets)?;

@@ -50,7 +50,7 @@ fn list(lang: Lang) {
 fn show(entry: &Entry, lang: Lang) -> Result<Exit, Failure> {
     println!("{}\n", lang.pick(entry.title));
     let shown = (entry.run)()?;
-    println!("{}\n", shown.picture.trim_end());
+    println!("{}\n", fit::picture(shown.picture.trim_end(), fit::columns()));
     let line = |name: &str, text: &str| {
         println!("{}", fit::wrap(&format!("{name:10}{text}"), fit::columns(), 10));
     };

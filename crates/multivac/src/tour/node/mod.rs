@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn each_entry_shows_what_it_is_about() {
         let cases: [(&str, &[&str]); 11] = [
-            ("privilege-levels", &["csrr a0, satp      cause 2, illegal", "6 trap in U, 3 in S, 1 in M"]),
+            ("privilege-levels", &["csrr a0, satp     cause 2, illegal", "6 trap in U, 3 in S, 1 in M"]),
             ("system-call", &["trap: cause 8, system call from user, U -> S", "return, S -> U", "s0 = 42"]),
             ("interrupt", &["(between two instructions)     trap: interrupt 5, supervisor timer, U -> S"]),
             ("exception", &["trap: cause 2, illegal instruction, U -> S", "the bits of `csrw satp,zero`"]),

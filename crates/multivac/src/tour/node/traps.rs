@@ -1,6 +1,8 @@
 //! Privilege levels, and the path of a trap: system call, interrupt, exception.
 
 use super::stage::{KERNEL, Names, Stage, cause_name};
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::Failure;
 use crate::tour::{Entry, Shown};
 use isa::asm::{Asm, Label};
@@ -82,19 +84,19 @@ const ATTEMPTS: [Attempt; 8] = [
 
 fn levels() -> Result<Shown, Failure> {
     let modes = [Privilege::User, Privilege::Supervisor, Privilege::Machine];
-    let mut picture =
-        format!("{:<18} {:<32} {:<38} {}\n", "instruction", "U (user)", "S (kernel)", "M (firmware)");
+    let mut rows = Vec::new();
     let mut trapped = [0; 3];
     for (name, write) in ATTEMPTS {
-        let mut line = format!("{name:<18}");
-        for ((mode, width), count) in modes.into_iter().zip([32, 38, 0]).zip(&mut trapped) {
+        let mut row = vec![(*name).to_owned()];
+        for (mode, count) in modes.into_iter().zip(&mut trapped) {
             let outcome = attempt(mode, write)?;
             *count += u32::from(outcome.is_some());
-            let outcome = outcome.map_or_else(|| "runs".to_owned(), cause_name);
-            line.push_str(&format!(" {outcome:<width$}"));
+            row.push(outcome.map_or_else(|| "runs".to_owned(), cause_name));
         }
-        picture.push_str(&format!("{}\n", line.trim_end()));
+        rows.push(row);
     }
+    let header = ["instruction", "U (user)", "S (kernel)", "M (firmware)"];
+    let picture = Table::new(&header, rows).with_left(4).within(1, fit::columns());
     let [user, kernel, firmware] = trapped;
     let all = ATTEMPTS.len();
     let measured = format!("of {all} instructions {user} trap in U, {kernel} in S, {firmware} in M");

@@ -2,8 +2,10 @@
 
 use super::super::{Entry, Shown};
 use super::{makespan, percent, sweep};
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::Failure;
-use crate::verb::schedule::{example, gap, measure, report_allocation, responses, solve, table};
+use crate::verb::schedule::{example, gap, measure, report_allocation, responses, solve};
 use policy::balance::sim::{Result as Outcome, throw_balls};
 
 /// The chapter's concepts.
@@ -48,7 +50,8 @@ fn balanced(name: &str, policies: &[&str], measured: fn(&Balanced) -> String) ->
     let mut experiment = scenario.balance.expect("a load-balancing example");
     experiment.jobs = JOBS;
     let results = measure(&experiment, policies, scenario.seed);
-    Ok(Shown { picture: responses(&experiment, policies, &results), measured: measured(&Balanced(results)) })
+    let picture = responses(&experiment, policies, &results).within(1, fit::columns());
+    Ok(Shown { picture, measured: measured(&Balanced(results)) })
 }
 
 const CENTRAL_LIST: Entry = Entry {
@@ -99,7 +102,7 @@ fn allocated(name: &str, methods: &[&str]) -> Result<Shown, Failure> {
         Some(format!("{name} {}", percent(gap)))
     });
     let measured = format!("above the best possible: {}", gaps.collect::<Vec<_>>().join(", "));
-    Ok(Shown { picture: report_allocation(&problem, &solved), measured })
+    Ok(Shown { picture: report_allocation(&problem, &solved, fit::columns()), measured })
 }
 
 const LOAD_BALANCING: Entry = Entry {
@@ -188,7 +191,7 @@ const TWO_CHOICES: Entry = Entry {
     run: || {
         let thrown: Vec<_> = (1..4).map(|choices| throw_balls(1_000_000, choices, 2)).collect();
         let rows = thrown.iter().map(|balls| vec![balls.choices.to_string(), balls.fullest.to_string()]);
-        let picture = table(&["choices", "balls in the fullest bin"], &rows.collect::<Vec<_>>());
+        let picture = Table::new(&["choices", "balls in the fullest bin"], rows.collect()).text();
         let measured = format!("{} balls with one choice, {} with two", thrown[0].fullest, thrown[1].fullest);
         Ok(Shown { picture, measured })
     },

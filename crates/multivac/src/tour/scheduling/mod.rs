@@ -7,8 +7,10 @@ mod time;
 pub(super) use balancing::ENTRIES as BALANCING;
 
 use super::Entry;
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::{Exit, Failure};
-use crate::verb::schedule::{Run, example, run_example, table};
+use crate::verb::schedule::{Run, example, run_example};
 use policy::sim::Outcome;
 use policy::sim::gantt::{self, Style};
 use policy::unit::Ns;
@@ -35,13 +37,17 @@ pub(super) const ENTRIES: &[Entry] = &[
     gangs::BARRIERS,
 ];
 
-/// Charts of a shipped example under these policies, in the width of a page.
+/// The width of a page.
+const PAGE_COLUMNS: usize = 90;
+
+/// Charts of a shipped example under these policies, no wider than a page.
 fn charts(name: &str, policies: &[&str]) -> Result<(String, Vec<Outcome>), Failure> {
     let (_, scenario) = example(name);
     let schedule = scenario.schedule.ok_or_else(|| Failure::new(Exit::Host, "not a workload", ""))?;
     let runs = run_example(name, policies)?;
     let mut picture = String::new();
-    let style = Style { width: 90, cpus_max: 8, ..Style::default() };
+    let width = fit::columns().map_or(PAGE_COLUMNS, |columns| columns.min(PAGE_COLUMNS));
+    let style = Style { width, cpus_max: 8, ..Style::default() };
     for run in &runs {
         picture.push_str(&format!("{}\n", run.outcome.policy));
         picture.push_str(&gantt::draw(&run.outcome, &schedule.workload, schedule.options.cpus, &style));
@@ -69,7 +75,7 @@ fn sweep(name: &str, policies: &[&str], cell: fn(&Outcome) -> String) -> Result<
             std::iter::once(first(&runs[0])).chain(runs.iter().map(|run| cell(&run.outcome))).collect()
         })
         .collect();
-    Ok((table(&header, &rows), runs))
+    Ok((Table::new(&header, rows).within(1, fit::columns()), runs))
 }
 
 fn percent(part: f64) -> String {

@@ -3,6 +3,8 @@
 mod configure;
 mod progress;
 
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::{Exit, Failure};
 use image::debian::mirror::Mirror;
 use image::{Built, ImageError, Recipe, Store};
@@ -142,25 +144,23 @@ fn list(store: &Store, as_json: bool) -> Result<Exit, Failure> {
         println!("no images; `multivac image build debian:13 --unpack-only` makes one");
         return Ok(Exit::Ok);
     }
-    println!(
-        "{:<20} {:<14} {:<11} {:<26} {:>8} {:>8}",
-        "NAME", "RELEASE", "STATE", "KERNEL", "PACKAGES", "MB"
-    );
-    for entry in entries {
-        match &entry.bundle {
-            Ok(bundle) => {
-                let m = bundle.manifest();
-                println!(
-                    "{:<20} {:<14} {:<11} {:<26} {:>8} {:>8}",
-                    entry.name,
-                    m.release,
-                    m.state,
-                    m.kernel_version,
-                    m.packages.len(),
-                    megabytes(bundle)
-                );
-            }
-            Err(error) => println!("{:<20} {error}", entry.name),
+    let whole = entries.iter().filter_map(|entry| entry.bundle.as_ref().ok().map(|bundle| (entry, bundle)));
+    let rows = whole.map(|(entry, bundle)| {
+        let manifest = bundle.manifest();
+        vec![
+            entry.name.clone(),
+            manifest.release.clone(),
+            manifest.state.to_string(),
+            manifest.kernel_version.clone(),
+            manifest.packages.len().to_string(),
+            megabytes(bundle).to_string(),
+        ]
+    });
+    let table = Table::new(&["NAME", "RELEASE", "STATE", "KERNEL", "PACKAGES", "MB"], rows.collect());
+    print!("{}", table.with_left(4).within(1, fit::columns()));
+    for entry in &entries {
+        if let Err(error) = &entry.bundle {
+            println!("{}", fit::wrap(&format!("{}  {error}", entry.name), fit::columns(), 4));
         }
     }
     Ok(Exit::Ok)

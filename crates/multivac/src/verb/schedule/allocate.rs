@@ -1,7 +1,9 @@
 //! Processes onto nodes: each method, and how far it is from the best.
 
 use super::load::Loaded;
-use super::{Args, print_json, table};
+use super::{Args, print_json};
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::{Exit, Failure};
 use policy::alloc::{Allocation, NoWay, Problem, find};
 use serde_json::{Value, json};
@@ -23,8 +25,9 @@ pub(super) fn run(args: &Args, loaded: &Loaded, problem: &Problem) -> Result<Exi
         }));
         return Ok(Exit::Ok);
     }
-    println!("{}\n", loaded.scenario.title);
-    print!("{}", report(problem, &solved));
+    let columns = args.columns();
+    println!("{}\n", fit::wrap(&loaded.scenario.title, columns, 0));
+    print!("{}", report(problem, &solved, columns));
     println!("\nseed {}", loaded.scenario.seed);
     Ok(Exit::Ok)
 }
@@ -70,7 +73,7 @@ fn entry(problem: &Problem, name: &str, found: &Result<Allocation, NoWay>, solve
 }
 
 /// A table of methods, and who is where.
-pub(crate) fn report(problem: &Problem, solved: &Solved<'_>) -> String {
+pub(crate) fn report(problem: &Problem, solved: &Solved<'_>, columns: Option<usize>) -> String {
     let rows = solved.iter().map(|(name, found)| match found {
         Err(error) => {
             vec![(*name).to_owned(), error.to_string(), String::new(), String::new(), String::new()]
@@ -83,17 +86,16 @@ pub(crate) fn report(problem: &Problem, solved: &Solved<'_>) -> String {
             format!("{:.3}", problem.fairness(at)),
         ],
     });
-    let mut text = table(
-        &["method", "traffic x hops", "over best", "within limits", "fairness"],
-        &rows.collect::<Vec<_>>(),
-    );
+    let header = ["method", "traffic x hops", "over best", "within limits", "fairness"];
+    let mut text = Table::new(&header, rows.collect()).within(1, columns);
     for (name, found) in solved {
         let Ok(at) = found else { continue };
         text.push_str(&format!("\n{name}\n"));
         for (index, node) in problem.nodes.iter().enumerate().take(32) {
             let here = problem.processes.iter().zip(at).filter(|(_, there)| there.index() == index);
             let names: Vec<&str> = here.map(|(process, _)| process.name.as_str()).take(24).collect();
-            text.push_str(&format!("  {:8} {}\n", node.name, names.join(" ")));
+            let line = format!("  {:8} {}\n", node.name, names.join(" "));
+            text.push_str(&fit::wrap(&line, columns, 11));
         }
     }
     text

@@ -1,7 +1,9 @@
 //! Jobs onto nodes: each balancer at each load.
 
 use super::load::Loaded;
-use super::{Args, print_json, table};
+use super::{Args, print_json};
+use crate::draw::fit;
+use crate::draw::table::Table;
 use crate::exit::{Exit, Failure};
 use policy::balance::find;
 use policy::balance::sim::{Balls, Experiment, Result as Balanced, run as simulate, throw_balls};
@@ -23,17 +25,18 @@ pub(super) fn run(args: &Args, loaded: &Loaded, experiment: &Experiment) -> Resu
         }));
         return Ok(Exit::Ok);
     }
-    println!("{}\n", loaded.scenario.title);
-    print!("{}", responses(experiment, &names, &results));
-    println!();
-    print!("{}", objectives(&results));
+    let columns = args.columns();
+    let line = |text: String| print!("{}", fit::wrap(&text, columns, 0));
+    line(format!("{}\n\n", loaded.scenario.title));
+    println!("{}", responses(experiment, &names, &results).within(1, columns));
+    print!("{}", objectives(&results).within(2, columns));
     for thrown in balls {
-        println!(
-            "\n{} balls into as many bins, the emptier of {}: the fullest has {}",
+        line(format!(
+            "\n{} balls into as many bins, the emptier of {}: the fullest has {}\n",
             experiment.balls, thrown.choices, thrown.fullest
-        );
+        ));
     }
-    println!("\ntimes in mean service times; seed {}", loaded.scenario.seed);
+    line(format!("\ntimes in mean service times; seed {}\n", loaded.scenario.seed));
     Ok(Exit::Ok)
 }
 
@@ -50,7 +53,7 @@ fn balls(experiment: &Experiment, seed: u64) -> Vec<Balls> {
 }
 
 /// Mean response by balancer and load.
-pub(crate) fn responses(experiment: &Experiment, names: &[&str], results: &[Balanced]) -> String {
+pub(crate) fn responses(experiment: &Experiment, names: &[&str], results: &[Balanced]) -> Table {
     let loads: Vec<String> = experiment.loads.iter().map(|load| format!("load {load}")).collect();
     let header: Vec<&str> =
         std::iter::once("mean response").chain(loads.iter().map(String::as_str)).collect();
@@ -63,11 +66,11 @@ pub(crate) fn responses(experiment: &Experiment, names: &[&str], results: &[Bala
             std::iter::once((*name).to_owned()).chain(cells).collect()
         })
         .collect();
-    table(&header, &rows)
+    Table::new(&header, rows)
 }
 
 /// The three objectives of the course: wasted cycles, traffic, fairness.
-fn objectives(results: &[Balanced]) -> String {
+fn objectives(results: &[Balanced]) -> Table {
     let header = [
         "balancer",
         "load",
@@ -92,5 +95,5 @@ fn objectives(results: &[Balanced]) -> String {
             format!("{:.3}", result.fairness),
         ]
     });
-    table(&header, &rows.collect::<Vec<_>>())
+    Table::new(&header, rows.collect())
 }

@@ -2,30 +2,35 @@
 
 use super::load::Loaded;
 use super::threads::Run;
-use super::{table, table_within};
+use crate::draw::fit;
+use crate::draw::table::Table;
 use policy::sim::config::Schedule;
 use policy::sim::gantt::{self, Style};
 use policy::sim::{Distribution, Outcome};
 use policy::unit::Ns;
 
+/// The width of a chart that goes to no terminal.
+const CHART_COLUMNS: usize = 100;
+
 pub(super) fn report(
     loaded: &Loaded,
     schedule: &Schedule,
     runs: &[Run],
-    columns: usize,
+    columns: Option<usize>,
     color: bool,
 ) -> String {
-    let mut text = format!("{}\n\n", loaded.scenario.title);
+    let mut text = fit::wrap(&format!("{}\n\n", loaded.scenario.title), columns, 0);
     if loaded.document.sweep.is_none() {
         for run in runs {
             text.push_str(&format!("{}\n", run.outcome.policy));
-            let style = Style { width: columns, color, ..Style::default() };
+            let style =
+                Style { width: columns.unwrap_or(CHART_COLUMNS).clamp(40, 400), color, ..Style::default() };
             text.push_str(&gantt::draw(&run.outcome, &schedule.workload, schedule.options.cpus, &style));
             text.push_str(&matrix(&run.outcome));
             text.push('\n');
         }
         if !runs.is_empty() {
-            text.push_str(&format!("{}\n\n", gantt::LEGEND));
+            text.push_str(&fit::wrap(&format!("{}\n\n", gantt::LEGEND), columns, 0));
         }
     }
     let names = loaded.document.sweep.as_ref().map_or(&[][..], |sweep| &sweep.names);
@@ -57,7 +62,7 @@ pub(crate) fn matrix(outcome: &Outcome) -> String {
     let rows = outcome.matrix.iter().enumerate();
     let rows =
         rows.map(|(slot, row)| std::iter::once(slot.to_string()).chain(row.iter().map(cell)).collect());
-    format!("\n{}", table(&header, &rows.collect::<Vec<_>>()))
+    format!("\n{}", Table::new(&header, rows.collect()).text())
 }
 
 /// The first cells of a row: the values of the sweep, and the policy.
@@ -73,7 +78,7 @@ fn with_sweep<'a>(names: &'a [String], header: &[&'a str]) -> Vec<&'a str> {
     names.iter().map(String::as_str).chain(header.iter().copied()).collect()
 }
 
-fn times(names: &[String], runs: &[Run], columns: usize) -> String {
+fn times(names: &[String], runs: &[Run], columns: Option<usize>) -> String {
     let header = ["policy", "makespan", "jobs/s", "mean resp.", "p50", "p99", "slowdown", "fairness"];
     let rows = runs.iter().map(|run| {
         let outcome = &run.outcome;
@@ -89,10 +94,10 @@ fn times(names: &[String], runs: &[Run], columns: usize) -> String {
         ]);
         row
     });
-    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    Table::new(&with_sweep(names, &header), rows.collect()).within(names.len() + 1, columns)
 }
 
-fn cpus(names: &[String], runs: &[Run], columns: usize) -> String {
+fn cpus(names: &[String], runs: &[Run], columns: Option<usize>) -> String {
     let header =
         ["policy", "useful", "spin", "switch", "reload", "idle", "preemptions", "migrations", "queue wait"];
     let percent = |part: f64| format!("{:.1}%", part * 100.0);
@@ -107,10 +112,10 @@ fn cpus(names: &[String], runs: &[Run], columns: usize) -> String {
         ]);
         row
     });
-    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    Table::new(&with_sweep(names, &header), rows.collect()).within(names.len() + 1, columns)
 }
 
-fn waits(names: &[String], runs: &[Run], columns: usize) -> String {
+fn waits(names: &[String], runs: &[Run], columns: Option<usize>) -> String {
     let header =
         ["policy", "exchanges", "mean exch.", "p50 exch.", "locks", "lock wait", "barriers", "extra quanta"];
     let rows = runs.iter().map(|run| {
@@ -127,7 +132,7 @@ fn waits(names: &[String], runs: &[Run], columns: usize) -> String {
         ]);
         row
     });
-    table_within(columns, names.len() + 1, &with_sweep(names, &header), &rows.collect::<Vec<_>>())
+    Table::new(&with_sweep(names, &header), rows.collect()).within(names.len() + 1, columns)
 }
 
 fn mean(times: &Distribution) -> String {

@@ -6,9 +6,9 @@ mod chart;
 mod load;
 mod threads;
 
+use crate::draw::fit;
 use crate::exit::{Exit, Failure};
 use std::path::PathBuf;
-use unicode_width::UnicodeWidthStr;
 
 pub(crate) use allocate::{gap, report as report_allocation, solve};
 pub(crate) use balance::{measure, responses};
@@ -61,23 +61,22 @@ impl Args {
         }
     }
 
-    /// Columns to draw in.
-    fn columns(&self) -> usize {
-        let wide = || std::env::var("COLUMNS").ok()?.parse().ok();
-        let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        self.width.or_else(terminal).or_else(wide).unwrap_or(100).clamp(40, 400)
+    /// Columns to keep to, where there are any.
+    fn columns(&self) -> Option<usize> {
+        self.width.or_else(fit::columns)
     }
 }
 
 fn list() {
+    let line = |name: &str, summary: &str| {
+        println!("{}", fit::wrap(&format!("  {name:16} {summary}"), fit::columns(), 19));
+    };
     println!("policies (threads onto CPUs)");
-    policy::sched::registry::POLICIES
-        .iter()
-        .for_each(|policy| println!("  {:16} {}", policy.name, policy.summary));
+    policy::sched::registry::POLICIES.iter().for_each(|policy| line(policy.name, policy.summary));
     println!("balancers (jobs onto nodes)");
-    policy::balance::POLICIES.iter().for_each(|policy| println!("  {:16} {}", policy.name, policy.summary));
+    policy::balance::POLICIES.iter().for_each(|policy| line(policy.name, policy.summary));
     println!("methods (processes onto nodes)");
-    policy::alloc::METHODS.iter().for_each(|method| println!("  {:16} {}", method.name, method.summary));
+    policy::alloc::METHODS.iter().for_each(|method| line(method.name, method.summary));
     println!("examples");
     EXAMPLES.iter().for_each(|(name, _)| println!("  {name}"));
 }
@@ -85,70 +84,4 @@ fn list() {
 /// Prints a JSON document, alone on standard output.
 fn print_json(document: &serde_json::Value) {
     println!("{document:#}");
-}
-
-/// A table no wider than `columns`, in several parts if need be, of which each begins with the first `keep` columns.
-fn table_within(columns: usize, keep: usize, header: &[&str], rows: &[Vec<String>]) -> String {
-    let part = |chosen: &[usize]| {
-        let header: Vec<&str> = chosen.iter().map(|&column| header[column]).collect();
-        let rows: Vec<Vec<String>> =
-            rows.iter().map(|row| chosen.iter().map(|&column| row[column].clone()).collect()).collect();
-        table(&header, &rows)
-    };
-    let fits = |text: &str| text.lines().all(|line| line.width() <= columns);
-    let (mut parts, mut chosen) = (Vec::new(), (0..keep).collect::<Vec<_>>());
-    for column in keep..header.len() {
-        chosen.push(column);
-        if chosen.len() > keep + 1 && !fits(&part(&chosen)) {
-            chosen.pop();
-            parts.push(part(&chosen));
-            chosen.truncate(keep);
-            chosen.push(column);
-        }
-    }
-    parts.push(part(&chosen));
-    parts.join("\n")
-}
-
-/// A table: the first column to the left, the others to the right.
-pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].width());
-        cells.chain([header[column].width()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &[&str]| {
-        let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let pad = " ".repeat(widths[column] - cell.width());
-            match column {
-                0 => line.push_str(&format!("{cell}{pad}")),
-                _ => line.push_str(&format!("  {pad}{cell}")),
-            }
-        }
-        line.trim_end().to_owned() + "\n"
-    };
-    let mut text = line(header);
-    for row in rows {
-        text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::table_within;
-
-    #[test]
-    fn a_wide_table_is_told_in_parts() {
-        let rows = vec![["gang", "1 ms", "2.5", "99%"].map(str::to_owned).to_vec()];
-        let header = ["policy", "time", "rate", "part"];
-        assert_eq!(
-            table_within(40, 1, &header, &rows),
-            "policy  time  rate  part\ngang    1 ms   2.5   99%\n"
-        );
-        let narrow = "policy  time  rate\ngang    1 ms   2.5\n\npolicy  part\ngang     99%\n";
-        assert_eq!(table_within(20, 1, &header, &rows), narrow);
-        assert_eq!(table_within(1, 1, &header, &rows).lines().count(), 8);
-    }
 }

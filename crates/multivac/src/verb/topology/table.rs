@@ -1,5 +1,6 @@
 //! Tables of figures, and the course's networks side by side.
 
+use crate::draw::table::Table;
 use crate::draw::{self, fit};
 use fabric::analysis::{self, AfterFailures, Figures};
 use fabric::topology::Topology;
@@ -66,58 +67,38 @@ fn plural(count: u32) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// A column of the table of networks: its head, its width, and what stands in it.
-type Column = (&'static str, usize, fn(&Figures) -> String);
+/// The columns of the table of networks, before those of its diameter after failures.
+const HEADER: [&str; 8] =
+    ["network", "nodes", "links", "degree", "diameter", "average", "edge conn.", "bisection"];
 
-const COLUMNS: &[Column] = &[
-    ("nodes", 6, |figures| figures.nodes.to_string()),
-    ("links", 7, |figures| figures.links.to_string()),
-    ("degree", 8, |figures| figures.degree.to_string()),
-    ("diameter", 10, |figures| figures.distances.diameter.to_string()),
-    ("average", 9, |figures| format!("{:.3}", figures.distances.mean_with_self())),
-    ("edge conn.", 11, |figures| figures.edge_connectivity.to_string()),
-    ("bisection", 11, |figures| figures.bisection.to_string()),
-];
-
-/// Columns of a terminal below which the table is cut in two.
-const WIDE: usize = 112;
-
-/// One table of all networks (two, one below the other, in a narrow terminal), then their drawings.
+/// One table of all networks, then their drawings.
 pub(super) fn course(
     networks: &[Topology],
     failures: impl Fn(&Topology) -> Vec<AfterFailures>,
     columns: Option<usize>,
 ) -> String {
-    let rows: Vec<(String, Figures, String)> = networks
-        .iter()
-        .map(|topology| {
-            let failed: Vec<String> = failures(topology).iter().map(after).collect();
-            (topology.name().to_owned(), analysis::figures(topology), failed.join(", "))
-        })
-        .collect();
-    let parts: &[&[Column]] = if columns.is_some_and(|columns| columns < WIDE) {
-        &[&COLUMNS[..5], &COLUMNS[5..]]
-    } else {
-        &[COLUMNS]
-    };
-    let mut text = String::new();
-    for (number, part) in parts.iter().enumerate() {
-        let last = number + 1 == parts.len();
-        let _ = write!(text, "{:<17}", "network");
-        for (head, width, _) in *part {
-            let _ = write!(text, "{head:>width$}");
-        }
-        let _ = writeln!(text, "{}", if last { "  diameter after 1, 2, 3 failures" } else { "" });
-        for (name, figures, failed) in &rows {
-            let _ = write!(text, "{name:<17}");
-            for (_, width, value) in *part {
-                let _ = write!(text, "{:>width$}", value(figures));
-            }
-            let _ = if last { writeln!(text, "  {failed}") } else { writeln!(text) };
-        }
-        if !last {
-            text.push('\n');
-        }
+    let failures: Vec<Vec<AfterFailures>> = networks.iter().map(failures).collect();
+    let failed: Vec<String> =
+        failures.iter().take(1).flatten().map(|after| format!("{} failed", after.failed)).collect();
+    let header: Vec<&str> = HEADER.into_iter().chain(failed.iter().map(String::as_str)).collect();
+    let rows = networks.iter().zip(&failures).map(|(topology, failures)| {
+        let figures = analysis::figures(topology);
+        let mut row = vec![
+            topology.name().to_owned(),
+            figures.nodes.to_string(),
+            figures.links.to_string(),
+            figures.degree.to_string(),
+            figures.distances.diameter.to_string(),
+            format!("{:.3}", figures.distances.mean_with_self()),
+            figures.edge_connectivity.to_string(),
+            figures.bisection.to_string(),
+        ];
+        row.extend(failures.iter().map(after));
+        row
+    });
+    let mut text = Table::new(&header, rows.collect()).within(1, columns);
+    if !failed.is_empty() {
+        text.push_str(&fit::wrap("\n`N failed`: the diameter after N links have failed\n", columns, 0));
     }
     for topology in networks.iter().filter(|_| !crate::diag::tone().quiet) {
         let drawing = fit::drawing(&draw::network::draw(topology), columns);
@@ -129,18 +110,19 @@ pub(super) fn course(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use unicode_width::UnicodeWidthStr as _;
 
     #[test]
-    fn a_narrow_terminal_gets_two_tables_and_no_line_too_long() {
+    fn a_narrow_terminal_gets_the_table_in_parts_and_no_line_too_long() {
         let networks: Vec<Topology> =
             COURSE.iter().map(|spec| Topology::from_spec(spec).expect("a known network")).collect();
-        let wide = course(&networks, |_| Vec::new(), None);
+        let failures = |topology: &Topology| vec![analysis::after_failures(topology, 1, 1)];
+        let wide = course(&networks, failures, None);
         assert_eq!(wide.matches("network  ").count(), 1, "{wide}");
-        for columns in [112, 80, 60] {
-            let text = course(&networks, |_| Vec::new(), Some(columns));
-            assert_eq!(text.matches("network  ").count(), if columns < WIDE { 2 } else { 1 });
-            let longest = text.lines().skip(2 * COURSE.len() + 4).map(|line| line.chars().count()).max();
-            assert!(longest <= Some(columns), "{columns}: {text}");
+        for columns in [80, 60, 40] {
+            let text = course(&networks, failures, Some(columns));
+            assert!(text.matches("network  ").count() > 1, "{text}");
+            assert!(text.lines().all(|line| line.width() <= columns), "{columns}: {text}");
         }
     }
 }
