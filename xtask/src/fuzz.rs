@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How it is called.
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask fuzz [--seconds N] [--jobs N] [--seed N] [TARGET]...
-runs each target (all of fuzz/, unless named) for N seconds (60), N at a time (2), on the inputs of a seed (1)";
+runs each target (all of fuzz/, unless named) for N seconds (60), N at a time (2), on the inputs of a seed (the time of day)";
 
 /// The target to build for: flags for it then do not reach build scripts.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -39,7 +39,10 @@ struct Options {
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Options> {
-        let mut options = Options { seconds: 60, jobs: 2, seed: 1, targets: Vec::new() };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // What libFuzzer takes: not 0, and no more than 32 bits.
+        let seed = u64::from(now.subsec_nanos()).max(1);
+        let mut options = Options { seconds: 60, jobs: 2, seed, targets: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut number = || -> Result<u64> {
@@ -83,6 +86,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
     let chosen = if options.targets.is_empty() { known } else { options.targets.clone() };
     let folder = build(&chosen)?;
+    println!("fuzz: seed {}, which `--seed {0}` takes again", options.seed);
     let mut waiting = chosen.into_iter().rev().collect::<Vec<_>>();
     let mut running: Vec<Run> = Vec::new();
     let mut found = BTreeMap::new();
@@ -220,8 +224,8 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        let read = Options::parse(&["--seconds", "5", "elf", "--jobs", "3"]).unwrap();
-        assert_eq!(read, Options { seconds: 5, jobs: 3, seed: 1, targets: vec!["elf".to_owned()] });
+        let read = Options::parse(&["--seconds", "5", "elf", "--seed", "7"]).unwrap();
+        assert_eq!(read, Options { seconds: 5, jobs: 2, seed: 7, targets: vec!["elf".to_owned()] });
         assert!(Options::parse(&["--seconds", "soon"]).is_err());
         assert!(Options::parse(&["--fast"]).is_err());
     }

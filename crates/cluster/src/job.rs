@@ -153,7 +153,7 @@ impl Job {
             },
             Event::Identified(0) => self.prepare(),
             Event::Identified(error) => {
-                Step::Lost(format!("the guest could not take its identity: Linux error {error}"))
+                Step::Lost(format!("the guest could not take its identity: {}", linux_error(error)))
             }
             Event::Stdout(_, bytes) => Step::Wrote(Stream::Output, bytes),
             Event::Stderr(_, bytes) => Step::Wrote(Stream::Error, bytes),
@@ -161,7 +161,7 @@ impl Job {
                 self.ended = Some(ended);
                 Step::Ended(ended)
             }
-            Event::BootFailed(text) => Step::Lost(format!("the guest did not boot: {text}")),
+            Event::BootFailed(text) => Step::Lost(format!("the guest did not boot: {}", told(text))),
             Event::Pong(_) => return None,
         })
     }
@@ -170,6 +170,20 @@ impl Job {
         self.prepared = true;
         Step::Prepared
     }
+}
+
+/// A guest's error number in words.
+pub(crate) fn linux_error(number: u32) -> String {
+    i32::try_from(number).map_or_else(
+        |_| format!("error {number}"),
+        |number| std::io::Error::from_raw_os_error(number).to_string(),
+    )
+}
+
+/// What the agent said of a failure, `STEP: error NUMBER`, with the number in words.
+fn told(text: String) -> String {
+    let Some((step, number)) = text.rsplit_once(": error ") else { return text };
+    number.parse().map_or_else(|_| text.clone(), |number| format!("{step}: {}", linux_error(number)))
 }
 
 fn lost(error: &ControlError) -> String {
@@ -215,6 +229,20 @@ mod tests {
         let bytes = [frame(wire::STDERR, 1, b"oh"), frame(wire::EXITED, 1, &ended)].concat();
         let steps = [Step::Wrote(Stream::Error, b"oh".to_vec()), Step::Ended(Ended::Status(3))];
         assert_eq!(job.receive(&bytes), steps);
+    }
+
+    #[test]
+    fn an_error_of_the_guest_s_is_told_in_words() {
+        let mut job = Job::new(None, None);
+        let bytes = [
+            frame(wire::HELLO, 0, &wire::VERSION.to_le_bytes()),
+            frame(wire::FAILED, 0, b"mounting the root: error 2"),
+        ];
+        let steps = job.receive(&bytes.concat());
+        let [Step::Lost(reason)] = &steps[..] else { panic!("{steps:?}") };
+        assert!(reason.ends_with("mounting the root: No such file or directory (os error 2)"), "{reason}");
+        assert_eq!(told("all is lost".to_owned()), "all is lost");
+        assert_eq!(linux_error(u32::MAX), "error 4294967295");
     }
 
     #[test]

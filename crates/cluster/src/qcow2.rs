@@ -47,9 +47,7 @@ impl Qcow2Disk {
                 "it is named .qcow2 but is no qcow2 image",
             ));
         }
-        if writable {
-            check_counts(&file)?;
-        }
+        let looked_at = file.try_clone()?;
         let builder = Qcow2::<ImageFile>::builder(ImageFile::try_from(file)?).write(writable);
         let image = builder.open(DenyImplicitOpenGate::default()).map_err(|error| {
             if error.kind() != io::ErrorKind::PermissionDenied {
@@ -58,6 +56,10 @@ impl Qcow2Disk {
             let hint = "an image on top of another one must be made whole first, with qemu-img convert";
             io::Error::new(error.kind(), format!("{error} ({hint})"))
         })?;
+        check_plain(&looked_at)?;
+        if writable {
+            check_counts(&looked_at)?;
+        }
         Ok(Qcow2Disk { image: FormatAccess::new(image), writable })
     }
 
@@ -74,6 +76,19 @@ impl Qcow2Disk {
         }
         self.check(offset, length)
     }
+}
+
+/// Looks whether the image is in clear: without its key a guest would read noise, and write what nobody reads.
+///
+/// Errors: the host's; it is encrypted.
+fn check_plain(file: &File) -> io::Result<()> {
+    let mut method = [0; 4];
+    file.read_exact_at(&mut method, 32)?;
+    if method != [0; 4] {
+        let text = "it is encrypted (`qemu-img convert`, given its key, makes a plain one)";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    Ok(())
 }
 
 /// Largest table of reference counts that is looked at: enough for 16 TiB in clusters of 64 KiB.
@@ -107,7 +122,7 @@ fn check_counts(file: &File) -> io::Result<()> {
         return Err(damaged());
     }
     let mut entries = vec![0; usize::try_from(bytes).map_err(|_| damaged())?];
-    file.read_exact_at(&mut entries, table)?;
+    file.read_exact_at(&mut entries, table).map_err(|_| damaged())?;
     // The block at the very end is made when it is first needed.
     let whole =
         entries.chunks_exact(8).rev().skip(1).chain(entries.first_chunk::<8>().map(|first| &first[..]));
@@ -246,12 +261,19 @@ mod tests {
         let refused = open(&image.0, Mode::Writable).unwrap_err();
         assert!(refused.to_string().contains("have holes"), "{refused}");
         assert!(open(&image.0, Mode::Overlay).is_ok(), "nothing is allocated for reading");
+        let mut encrypted = bytes.clone();
+        encrypted[35] = 1;
+        std::fs::write(&image.0, &encrypted).unwrap();
+        let refused = open(&image.0, Mode::Overlay).unwrap_err();
+        assert!(refused.to_string().contains("is encrypted"), "{refused}");
         let mut backed = bytes.clone();
         // Offset and length of the name of a backing file, and the name.
         backed[8..20].copy_from_slice(&[0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 11]);
         backed[512..523].copy_from_slice(b"/etc/passwd");
         std::fs::write(&image.0, &backed).unwrap();
-        let refused = open(&image.0, Mode::ReadOnly).unwrap_err();
-        assert!(refused.to_string().contains("qemu-img convert"), "{refused}");
+        for mode in [Mode::ReadOnly, Mode::Writable] {
+            let refused = open(&image.0, mode).unwrap_err();
+            assert!(refused.to_string().contains("qemu-img convert"), "{mode:?}: {refused}");
+        }
     }
 }

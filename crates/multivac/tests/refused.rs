@@ -17,6 +17,7 @@ fn check(words: &[&str], code: i32, parts: &[&str]) -> Outcome {
         assert!(run.stderr.contains(part), "no `{part}` for {words:?} in {}", run.stderr);
     }
     assert!(!run.stderr.contains("panicked"), "{words:?}: {}", run.stderr);
+    assert!(code != IMAGE || run.stderr.contains("help: "), "{words:?} has no way out: {}", run.stderr);
     run
 }
 

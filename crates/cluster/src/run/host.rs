@@ -1,7 +1,7 @@
 //! The outside of a run, as the run loop sees it: what comes in and when, what goes out, and where a run ends.
 
 use crate::control::Ended;
-use crate::job::Stream;
+use crate::job::{Stream, linux_error};
 use crate::summary::{LinkLoad, Standing};
 use crate::time::Ps;
 use fabric::{LinkId, NodeId};
@@ -91,7 +91,7 @@ impl std::fmt::Display for End {
             End::Job(Ended::Status(status)) => write!(f, "the command ended with status {status}"),
             End::Job(Ended::Signal(number)) => write!(f, "signal {number} ended the command"),
             End::Job(Ended::NotStarted(error)) => {
-                write!(f, "the command could not be started: error {error}")
+                write!(f, "the command could not be started: {}", linux_error(*error))
             }
             End::JobLost(reason) => f.write_str(reason),
         }

@@ -21,7 +21,7 @@ pub(crate) use network::Network;
 pub(crate) use nodes::{Group, Interfaces, memory_problem};
 pub(crate) use output::{Captured, Output};
 pub(crate) use print::{canonical, flags, shell_word};
-pub(crate) use reference::{markdown as reference_page, text as reference_text};
+pub(crate) use reference::{lines as reference_lines, markdown as reference_page};
 pub(crate) use sections::{code_cache, memory};
 
 use crate::diag::{Problem, did_you_mean};

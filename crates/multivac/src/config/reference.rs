@@ -4,7 +4,6 @@
 //! what [`markdown`] writes.
 
 use super::{Config, canonical};
-use crate::draw::fit;
 use std::fmt::Write as _;
 use toml::{Table, Value};
 
@@ -290,25 +289,25 @@ const ABOUT: &str = "\
     both, with the section before the key (`--set node.harts=2`). `multivac check FILE` shows every problem of a \
     file in its place, and `multivac check FILE --print` what it comes to with all defaults.";
 
-/// Where the meaning of a key begins in [`text`].
+/// Where the meaning of a key begins in [`lines`].
 const MEANING_COLUMN: usize = 17;
 
-/// The reference for a terminal.
-pub(crate) fn text(columns: Option<usize>) -> String {
+/// The reference for a terminal: lines, and the column at which each goes on where it has to be broken.
+pub(crate) fn lines() -> Vec<(String, usize)> {
     let defaults = defaults();
-    let mut text = fit::wrap(&format!("{ABOUT}\n"), columns, 0);
+    let mut lines = vec![(ABOUT.to_owned(), 0)];
     for section in SECTIONS {
         let header = if section.header.is_empty() { "The top" } else { section.header };
-        text.push_str(&fit::wrap(&format!("\n{header}: {}\n", section.about), columns, 0));
+        lines.push((format!("\n{header}: {}", section.about), 0));
         for key in section.keys {
             let default = default_of(&defaults, section, key.name);
             let default = if default.is_empty() { default } else { format!("; default {default}") };
             let flag = if key.flag.is_empty() { String::new() } else { format!("; `{}`", key.flag) };
-            let line = format!("  {:14} {}: {}{default}{flag}\n", key.name, key.value, key.meaning);
-            text.push_str(&fit::wrap(&line, columns, MEANING_COLUMN));
+            let line = format!("  {:14} {}: {}{default}{flag}", key.name, key.value, key.meaning);
+            lines.push((line, MEANING_COLUMN));
         }
     }
-    text
+    lines
 }
 
 /// The reference as a page.

@@ -1,7 +1,7 @@
 //! From a node's configuration to a node that is about to execute its first instruction: files read, disks opened.
 
 use super::build;
-use super::files::Files;
+use super::files::{Files, way_out};
 use super::surroundings::{Surroundings, number, refuse as refuse_tape};
 use super::terminal;
 use crate::config::{Boot, Config, Disk, DiskMode, Elf, EngineKind, Entry, Kernel, Mmu, Node, Timing};
@@ -15,6 +15,7 @@ use image::BootOptions;
 use machine::board::Board;
 use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::net::Capacity;
+use machine::load::LoadError;
 use machine::load::elf::Symbols;
 use machine::node::Template;
 use machine::timing::Costs;
@@ -313,7 +314,8 @@ fn open_disk(disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failur
 fn refuse_disk(disk: &Disk, error: &std::io::Error) -> Failure {
     let (exit, help) = match error.kind() {
         std::io::ErrorKind::ResourceBusy => (Exit::Host, "wait for its end, or give each run a copy"),
-        _ => (Exit::Image, ""),
+        std::io::ErrorKind::InvalidData => (Exit::Image, "`qemu-img check` tells more of it"),
+        _ => (Exit::Image, way_out(error)),
     };
     Failure::new(exit, format!("cannot open the disk {}: {error}", disk.file.display()), help)
 }
@@ -323,8 +325,13 @@ fn refuse(error: &BootError, file: &Path) -> Failure {
     match error {
         BootError::NeverReady { .. } => Failure::new(Exit::Image, error, ""),
         BootError::Board(_) | BootError::Fork(_) => Failure::new(Exit::Host, error, "try less --memory"),
-        BootError::Load { .. } => {
-            let help = if error.to_string().contains("memory") { "more --memory may help" } else { "" };
+        BootError::Load { source, .. } => {
+            let help = match source {
+                LoadError::OutsideMemory { .. } | LoadError::Overlap { .. } => "more --memory may help",
+                LoadError::Truncated { .. } => "it was cut short: get it again",
+                LoadError::NotThis { .. } => "check the path, and the flag that names it",
+                LoadError::Malformed { .. } => "it is damaged: get it again",
+            };
             Failure::new(Exit::Image, format!("{}: {error}", file.display()), help)
         }
         BootError::Disks { .. } => Failure::new(Exit::Config, error, "leave some out"),

@@ -4,7 +4,7 @@ use crate::config::units::write_bytes;
 use crate::exit::{Exit, Failure};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Files {
     ///
     /// Errors: [`Exit::Image`] when it is not there or is no file.
     pub(super) fn program(&mut self, what: &str, path: &Path) -> Result<Arc<[u8]>, Failure> {
-        self.once(what, path, PROGRAM_BYTES_MAX, "a program's file")
+        self.once(what, path, (PROGRAM_BYTES_MAX, "a program's file", "it is no program"))
     }
 
     /// What goes into memory as it is.
@@ -32,27 +32,36 @@ impl Files {
         path: &Path,
         memory_bytes: u64,
     ) -> Result<Arc<[u8]>, Failure> {
-        self.once(what, path, memory_bytes, "memory")
+        self.once(what, path, (memory_bytes, "memory", "give the node more with --memory"))
     }
 
-    fn once(&mut self, what: &str, path: &Path, bytes_max: u64, room: &str) -> Result<Arc<[u8]>, Failure> {
-        if let Some(bytes) = self.0.get(path).filter(|bytes| bytes.len() as u64 <= bytes_max) {
+    fn once(&mut self, what: &str, path: &Path, room: Room) -> Result<Arc<[u8]>, Failure> {
+        if let Some(bytes) = self.0.get(path).filter(|bytes| bytes.len() as u64 <= room.0) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes: Arc<[u8]> = read(what, path, bytes_max, room)?.into();
+        let bytes: Arc<[u8]> = read(what, path, room)?.into();
         self.0.insert(path.to_owned(), Arc::clone(&bytes));
         Ok(bytes)
     }
 }
 
-fn read(what: &str, path: &Path, bytes_max: u64, room: &str) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "check the path",
-            std::io::ErrorKind::PermissionDenied => "check who may read it",
-            _ => "",
-        };
-        Failure::new(Exit::Image, format!("cannot read the {what} {}: {error}", path.display()), help)
+/// How much of a file is taken, what that is, and what helps when there is more.
+type Room = (u64, &'static str, &'static str);
+
+/// What to do about a file that the host does not give; empty where nothing is known.
+pub(super) fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "check who may read it",
+        io::ErrorKind::IsADirectory => "name a file, not a folder",
+        _ => "",
+    }
+}
+
+fn read(what: &str, path: &Path, (bytes_max, room, help): Room) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| {
+        let cause = format!("cannot read the {what} {}: {error}", path.display());
+        Failure::new(Exit::Image, cause, way_out(&error))
     };
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
@@ -60,10 +69,11 @@ fn read(what: &str, path: &Path, bytes_max: u64, room: &str) -> Result<Vec<u8>, 
     if bytes.len() as u64 > bytes_max {
         let cause =
             format!("the {what} {} is larger than {room}, {}", path.display(), write_bytes(bytes_max));
-        return Err(Failure::new(Exit::Image, cause, "give the node more with --memory"));
+        return Err(Failure::new(Exit::Image, cause, help));
     }
     if bytes.is_empty() {
-        return Err(Failure::new(Exit::Image, format!("the {what} {} is empty", path.display()), ""));
+        let cause = format!("the {what} {} is empty", path.display());
+        return Err(Failure::new(Exit::Image, cause, "get it again"));
     }
     Ok(bytes)
 }

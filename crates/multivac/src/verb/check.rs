@@ -28,7 +28,9 @@ impl Args {
         let Some(file) = self.file else {
             match fit::columns() {
                 None => print!("{}", config::reference_page()),
-                columns => print!("{}", config::reference_text(columns)),
+                columns => config::reference_lines()
+                    .iter()
+                    .for_each(|(line, hang)| println!("{}", fit::wrap(line, columns, *hang))),
             }
             return Ok(Exit::Ok);
         };
