@@ -25,12 +25,14 @@ const AHEAD_MAX: usize = 160;
 pub(crate) struct Place {
     /// Byte offset in memory of its first instruction.
     pub(crate) offset: u64,
-    /// Virtual address of its first instruction.
+    /// Virtual address of its first instruction, counted from [`Place::page`] if the code is relative.
     pub(crate) va: u64,
     /// The page (from the start of memory) in which the block goes on, if its first instruction crosses into it.
     pub(crate) next: Option<u32>,
     /// Whether its unit is the one that looks each access to memory up alone.
     pub(crate) alone: bool,
+    /// Whether the code serves wherever its page is mapped.
+    pub(crate) relative: bool,
 }
 
 /// Set in the address that a link slot leads to where a unit of lone accesses is meant.
@@ -40,6 +42,20 @@ impl Place {
     /// Its virtual address, with [`ALONE`] set where that is meant.
     pub(crate) fn target(self) -> u64 {
         self.va | if self.alone { ALONE } else { 0 }
+    }
+
+    /// The page in which the block goes on behind its first instruction: from the start of memory, and virtual.
+    pub(crate) fn page(self) -> (u64, u64) {
+        match self.next {
+            Some(next) => (u64::from(next), self.va.wrapping_add(2) >> PAGE_SHIFT),
+            None => (self.offset >> PAGE_SHIFT, self.va >> PAGE_SHIFT),
+        }
+    }
+
+    /// The same place as the code sees it that serves wherever the page is mapped.
+    pub(crate) fn relative(self) -> Place {
+        let (_, page) = self.page();
+        Place { va: self.va.wrapping_sub(page << PAGE_SHIFT), relative: true, ..self }
     }
 
     /// The pages (from the start of memory) with code of the block.
@@ -79,6 +95,8 @@ pub(crate) struct Unit {
     pub(crate) loops: bool,
     /// Whether each access to memory is looked up alone.
     pub(crate) alone: bool,
+    /// Whether its addresses count from the page in which it goes on.
+    pub(crate) relative: bool,
 }
 
 impl Block {
@@ -115,7 +133,7 @@ impl Unit {
     /// The unit that begins at `place`; `None` when its first instruction is none. One of lone accesses, which is rarely
     /// entered, is a block.
     pub(crate) fn scan(ram: &Ram, place: Place) -> Option<Unit> {
-        let Place { offset, va, next, alone } = place;
+        let Place { offset, va, next, alone, relative } = place;
         let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
         if let Some(next) = next {
             return Unit::across(ram, place, next);
@@ -125,7 +143,7 @@ impl Unit {
             return None;
         }
         let Some(last) = page.jump_back(va).filter(|_| !alone) else {
-            return Some(Unit { blocks: vec![head], loops: false, alone });
+            return Some(Unit { blocks: vec![head], loops: false, alone, relative });
         };
         let mut total = head.insts.len();
         let mut starts = vec![va];
@@ -148,7 +166,7 @@ impl Unit {
         blocks.sort_by_key(|block| block.va);
         let loops = blocks.iter().any(|block| block.successors().contains(&va));
         blocks.truncate(if loops { blocks.len() } else { 1 });
-        Some(Unit { blocks, loops, alone })
+        Some(Unit { blocks, loops, alone, relative })
     }
 
     /// The block whose first instruction goes on in page `next` of memory.
@@ -162,7 +180,7 @@ impl Unit {
             let page = Page { ram, offset_of_zero: offset.wrapping_sub(va) };
             head.insts.extend(page.block(va, &[]).insts.into_iter().take(BLOCK_MAX - 1));
         }
-        Some(Unit { blocks: vec![head], loops: false, alone: place.alone })
+        Some(Unit { blocks: vec![head], loops: false, alone: place.alone, relative: place.relative })
     }
 
     /// Whether its first instruction crosses into another page, in which the unit goes on.

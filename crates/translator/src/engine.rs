@@ -9,7 +9,7 @@ use crate::perf::PerfMap;
 use crate::shares::Shares;
 use crate::space::Space;
 use crate::spaces::Spaces;
-use crate::store::{Block, Store};
+use crate::store::{Block, Store, Stub};
 use machine::core::Core;
 use machine::engine::{Engine, Exit, SealedEngine};
 use machine::interp::Interpreter;
@@ -211,7 +211,8 @@ impl Engine for Translator {
                 }
                 reason::LOOKUP => {}
                 slot => {
-                    core.hart.pc = self.parts.store.target(slot) & !ALONE;
+                    let Stub { target, relative, .. } = self.parts.store.stub(slot);
+                    core.hart.pc = space.address(target & !ALONE, relative);
                     way = Way::Linked(slot);
                 }
             }
@@ -291,7 +292,7 @@ impl Parts {
         {
             return Some(entry);
         }
-        let alone = matches!(way, Way::Linked(slot) if self.store.target(slot) & ALONE != 0);
+        let alone = matches!(way, Way::Linked(slot) if self.store.stub(slot).target & ALONE != 0);
         let place = self.place(core, alone)?;
         let cleared = self.counters.evictions;
         let (id, entry) = match self.store.find(place) {
@@ -339,15 +340,16 @@ impl Parts {
         } else {
             None
         };
-        Some(Place { offset, va, next, alone })
+        Some(Place { offset, va, next, alone, relative: false })
     }
 
     /// Translates the block at `place`.
     #[cold]
     #[inline(never)]
     fn translate(&mut self, core: &mut Core<'_>, place: Place) -> Option<(usize, u64)> {
-        let unit = Unit::scan(&core.bus.ram, place)?;
         for _ in 0..2 {
+            let key = self.store.key(place);
+            let unit = Unit::scan(&core.bus.ram, key)?;
             if self.store.has_room() {
                 let target = Target {
                     address: self.code.next_address(),
@@ -366,7 +368,7 @@ impl Parts {
                         map.block(entry as u64, emitted.code.len(), place.va);
                     }
                     self.counters.translated_instructions += unit.insts().count() as u64;
-                    let block = Block::new(place, &unit, entry as u64, emitted.code.len());
+                    let block = Block::new(key, &unit, entry as u64, &emitted);
                     let id = self.store.add(block, &emitted.sites, &emitted.stubs, &mut self.code);
                     return Some((id, entry as u64));
                 }

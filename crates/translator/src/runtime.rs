@@ -35,9 +35,9 @@ pub(crate) extern "sysv64" fn fallback(run: *mut Run, site: u32, left: u64) -> u
     let run = unsafe { &mut *run };
     // SAFETY: as above; the three are distinct and none of them is part of the run.
     let (parts, core, space) = unsafe { (&mut *run.parts, &mut *run.core, &mut *run.space) };
-    let Site { pc, inst, refund } = parts.store.site(site);
+    let Site { pc, inst, refund, relative } = parts.store.site(site);
     space.settle_float(core.hart);
-    core.hart.pc = pc;
+    core.hart.pc = space.address(pc, relative);
     let spent = run.budget.wrapping_sub(left).wrapping_sub(u64::from(refund));
     core.hart.retired = run.retired.wrapping_add(spent);
     parts.counters.fallbacks += 1;

@@ -68,6 +68,8 @@ pub(crate) struct Space {
     pub(crate) run: *mut Run,
     /// The stack pointer of translated code, for leaving it from within calls.
     pub(crate) stack: u64,
+    /// Virtual address of the page that relative code was last entered in, of no meaning to other code.
+    pub(crate) page: u64,
     /// Added to a host address in main memory it gives the physical address.
     pub(crate) host_to_physical: u64,
     /// Rounding mode of the guest, and the exceptions accrued since it was last set.
@@ -320,6 +322,11 @@ impl Space {
             hart.fflags |= self.float.flags[accrued as usize];
             self.guest_mxcsr &= !0x3f;
         }
+    }
+
+    /// The address that stands in code as `address`, which is of the code running or just left.
+    pub(crate) fn address(&self, address: u64, relative: bool) -> u64 {
+        if relative { address.wrapping_add(self.page) } else { address }
     }
 
     /// Enters the page of `va`, whose byte lies at host address `host`.

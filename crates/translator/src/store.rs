@@ -1,22 +1,28 @@
 //! Which blocks there are, where they lie, and how they are linked.
 //!
-//! A block belongs to a physical and a virtual address. Its exits to its own page go through link slots, words
-//! of a table that translated code jumps through; a slot that is not linked leads to a stub that leaves the
-//! cache. Code is never patched. When a page is stored over, its blocks are unlinked and forgotten; their code
-//! stays until the cache is cleared.
+//! A block belongs to a physical address, and to a virtual one if that is in the page's home, the virtual page at which
+//! code of the page was first met; wherever else the page is mapped, blocks serve that are relative to it. Exits to the
+//! own page go through link slots, words of a table that translated code jumps through; a slot that is not linked
+//! leads to a stub that leaves the cache. Code is never patched. When a page is stored over, its blocks are unlinked
+//! and forgotten; their code stays until the cache is cleared.
 
 use crate::block::{Place, UNIT_MAX, Unit};
 use crate::cache::CodeMemory;
+use crate::emit::Emitted;
 use crate::guest::GuestCode;
 use crate::mixer::Mixer;
 use crate::removed::Removed;
 use isa::Inst;
-use std::collections::{HashMap, HashSet};
+use machine::ram::PAGE_BYTES;
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+mod base;
 mod recent;
 
+pub(crate) use base::Base;
+use base::{Footing, UNLINKED};
 use recent::{NONE_RECENT, Recent, recent_index};
 
 /// An instruction that translated code may hand to the interpreter.
@@ -26,12 +32,16 @@ pub(crate) struct Site {
     pub(crate) inst: Inst,
     /// Instructions of the block from this one on, which the block has charged already.
     pub(crate) refund: u32,
+    /// Whether `pc` counts from the page of the code.
+    pub(crate) relative: bool,
 }
 
 /// A translated block.
 pub(crate) struct Block {
     /// Address of its code.
     pub(crate) entry: u64,
+    /// Bytes at its beginning that are for those who come from another page.
+    prologue: usize,
     /// Bytes of its code.
     pub(crate) bytes: usize,
     /// Where it begins.
@@ -44,27 +54,26 @@ pub(crate) struct Block {
 
 impl Block {
     /// A block of `unit` at `place`, whose code lies at `entry`.
-    pub(crate) fn new(place: Place, unit: &Unit, entry: u64, bytes: usize) -> Block {
-        Block { entry, bytes, place, guest: GuestCode::of(unit), incoming: Vec::new() }
+    pub(crate) fn new(place: Place, unit: &Unit, entry: u64, emitted: &Emitted) -> Block {
+        let (prologue, bytes) = (emitted.prologue, emitted.code.len());
+        Block { entry, prologue, bytes, place, guest: GuestCode::of(unit), incoming: Vec::new() }
+    }
+
+    /// Address of its code for blocks of its own page.
+    fn near(&self) -> u64 {
+        self.entry + self.prologue as u64
     }
 }
 
-/// What a store of a frozen node held, shared by the stores of those forked from it.
-///
-/// Its blocks, sites and slots have the first numbers in those.
-pub(crate) struct Base {
-    by_place: HashMap<Place, Found, BuildHasherDefault<Mixer>>,
-    by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
-    blocks: Vec<Block>,
-    sites: Vec<Site>,
-    stubs: Vec<Stub>,
-    /// The block to which each slot is linked; [`UNLINKED`] where it is not.
-    links: Vec<u32>,
-    /// The address to which each slot leads: that block, or its stub.
-    ways: Vec<u64>,
-    slots_max: usize,
-    bytes_max: usize,
+/// The blocks of a page.
+struct PageBlocks {
+    /// The virtual page for which its code is no relative one: mostly the first at which code of it was met.
+    home: u64,
+    ids: Vec<usize>,
 }
+
+/// No virtual page.
+const NO_HOME: u64 = u64::MAX;
 
 /// The number of a block, and where its code is.
 #[derive(Clone, Copy)]
@@ -73,60 +82,10 @@ struct Found {
     entry: u64,
 }
 
-const UNLINKED: u32 = u32::MAX;
-
-/// How a store stands on its base.
-struct Footing {
-    base: Arc<Base>,
-    /// What added to an address in the base's code gives the one where it is mapped here.
-    offset: u64,
-    /// Pages whose blocks were removed here.
-    removed: HashSet<u64>,
-    /// Slots that were linked to the base's blocks here.
-    incoming: HashMap<usize, Vec<u32>>,
-}
-
-impl Footing {
-    fn find(&self, place: Place) -> Option<Found> {
-        let found = self.base.by_place.get(&place)?;
-        let entry = found.entry.wrapping_add(self.offset);
-        (!self.is_removed(place)).then_some(Found { entry, ..*found })
-    }
-
-    /// Whether the base's block at `place` was removed here.
-    fn is_removed(&self, place: Place) -> bool {
-        place.pages().any(|page| self.removed.contains(&page))
-    }
-
-    /// Where slot `slot` of the base leads unless it is linked.
-    fn stub(&self, slot: usize) -> u64 {
-        self.base.stubs[slot].address.wrapping_add(self.offset)
-    }
-
-    /// Makes the base's slots lead where they did when it was frozen, but for blocks that were removed since.
-    fn fill(&self, code: &mut CodeMemory) {
-        for (slot, way) in (0..).zip(&self.base.ways) {
-            let address =
-                if self.is_cut(slot) { self.stub(slot as usize) } else { way.wrapping_add(self.offset) };
-            code.set_slot(slot, address);
-        }
-    }
-
-    /// Whether the block to which the base's slot `slot` is linked was removed here.
-    fn is_cut(&self, slot: u32) -> bool {
-        // Looking blocks up costs most of a fork, and one that has just begun has removed none.
-        if self.removed.is_empty() {
-            return false;
-        }
-        let block = self.base.blocks.get(self.base.links[slot as usize] as usize);
-        block.is_some_and(|block| self.is_removed(block.place))
-    }
-}
-
 /// Blocks, links and sites.
 pub(crate) struct Store {
     by_place: HashMap<Place, Found, BuildHasherDefault<Mixer>>,
-    by_page: HashMap<u64, Vec<usize>, BuildHasherDefault<Mixer>>,
+    by_page: HashMap<u64, PageBlocks, BuildHasherDefault<Mixer>>,
     blocks: Vec<Block>,
     /// Blocks found lately, direct-mapped by place, so that finding one mostly touches one line of memory.
     recent: Box<[Recent]>,
@@ -159,6 +118,8 @@ pub(crate) struct Stub {
     pub(crate) address: u64,
     /// Where the guest goes on.
     pub(crate) target: u64,
+    /// Whether that counts from the page of the code.
+    pub(crate) relative: bool,
 }
 
 impl Store {
@@ -184,10 +145,8 @@ impl Store {
     /// than it was.
     pub(crate) fn on(base: &Arc<Base>, offset: u64, code: &mut CodeMemory) -> Store {
         let below = (base.blocks.len(), base.sites.len(), base.stubs.len());
-        let (base, removed, incoming) = (Arc::clone(base), HashSet::new(), HashMap::new());
+        let footing = Footing::on(base, offset, code);
         let store = Store::new(base.slots_max, base.bytes_max);
-        let footing = Footing { base, offset, removed, incoming };
-        footing.fill(code);
         Store { footing: Some(footing), below, ..store }
     }
 
@@ -202,7 +161,7 @@ impl Store {
         for (id, block) in (0..).zip(&blocks) {
             for slot in &block.incoming {
                 links[*slot as usize] = id;
-                ways[*slot as usize] = block.entry;
+                ways[*slot as usize] = block.near();
             }
         }
         Some(Base { by_place, by_page, blocks, sites, stubs, links, ways, slots_max, bytes_max })
@@ -234,11 +193,11 @@ impl Store {
         (self.below.2 + self.stubs.len()) as u32
     }
 
-    /// Where the guest goes on behind slot `slot`.
-    pub(crate) fn target(&self, slot: u32) -> u64 {
+    /// Where slot `slot` leads unless it is linked; its address in a base's code is that of where it was made.
+    pub(crate) fn stub(&self, slot: u32) -> Stub {
         match (slot as usize).checked_sub(self.below.2) {
-            Some(own) => self.stubs[own].target,
-            None => self.base().stubs[slot as usize].target,
+            Some(own) => self.stubs[own],
+            None => self.base().stubs[slot as usize],
         }
     }
 
@@ -262,30 +221,46 @@ impl Store {
             .map_or_else(|| unreachable!("only a base has such numbers"), |footing| &footing.base)
     }
 
-    /// Where the code of block `id` is.
-    fn entry(&self, id: usize) -> u64 {
+    /// Where the code of block `id` is for blocks of its page.
+    fn near(&self, id: usize) -> u64 {
         match (id.checked_sub(self.below.0), &self.footing) {
-            (None, Some(footing)) => footing.base.blocks[id].entry.wrapping_add(footing.offset),
-            _ => self.block(id).entry,
+            (None, Some(footing)) => footing.base.blocks[id].near().wrapping_add(footing.offset),
+            _ => self.block(id).near(),
         }
     }
 
-    /// Where slot `slot` leads unless it is linked.
-    fn stub(&self, slot: u32) -> u64 {
+    /// Where the code of slot `slot` is that leaves the cache.
+    fn way_out(&self, slot: u32) -> u64 {
         match ((slot as usize).checked_sub(self.below.2), &self.footing) {
             (None, Some(footing)) => footing.stub(slot as usize),
             (own, _) => self.stubs[own.unwrap_or(0)].address,
         }
     }
 
-    /// The block at `place`: its number and the address of its code.
+    /// The place of a block that serves `place`: relative if the page has code for another virtual page already.
+    pub(crate) fn key(&self, place: Place) -> Place {
+        let (page, virtual_page) = place.page();
+        match self.home(page) {
+            Some(home) if home != virtual_page => place.relative(),
+            _ => place,
+        }
+    }
+
+    /// The virtual page for which the code of page `page` is no relative one, if it has any.
+    fn home(&self, page: u64) -> Option<u64> {
+        let below = || self.footing.as_ref().and_then(|footing| footing.home(page));
+        self.by_page.get(&page).map(|blocks| blocks.home).or_else(below)
+    }
+
+    /// The block that serves `place`: its number and the address of its code.
     pub(crate) fn find(&mut self, place: Place) -> Option<(usize, u64)> {
         let recent = &self.recent[recent_index(place.va, self.recent.len())];
         if recent.is_at(place) {
             return Some((recent.id as usize, recent.entry));
         }
-        let below = || self.footing.as_ref().and_then(|footing| footing.find(place));
-        let Found { id, entry } = self.by_place.get(&place).copied().or_else(below)?;
+        let key = self.key(place);
+        let below = || self.footing.as_ref().and_then(|footing| footing.find(key));
+        let Found { id, entry } = self.by_place.get(&key).copied().or_else(below)?;
         self.recent[recent_index(place.va, self.recent.len())] = Recent::new(place, id, entry);
         Some((id as usize, entry))
     }
@@ -298,9 +273,13 @@ impl Store {
         }
     }
 
-    /// The latest block with an instruction at virtual address `va`.
+    /// The latest block with an instruction at virtual address `va`, or at its place in the page if there is none.
     pub(crate) fn block_around(&self, va: u64) -> Option<&Block> {
-        self.blocks.iter().rev().find(|block| block.guest.contains(va))
+        let at = |va, relative| {
+            let mut blocks = self.blocks.iter().rev();
+            blocks.find(|block| block.place.relative == relative && block.guest.contains(va))
+        };
+        at(va, false).or_else(|| at(va % PAGE_BYTES, true))
     }
 
     /// Adds a block, whose code is in `code`, with its sites and slots.
@@ -318,8 +297,14 @@ impl Store {
             self.stubs.push(stub);
         }
         self.by_place.insert(block.place, Found { id: id as u32, entry: block.entry });
+        let (last, virtual_last) = block.place.page();
         for page in block.place.pages() {
-            self.by_page.entry(page).or_default().push(id);
+            let home = self.home(page).unwrap_or(match block.place.relative {
+                // Its last page has a home, but the one before it need not.
+                true => NO_HOME,
+                false => virtual_last.wrapping_sub(u64::from(page != last)),
+            });
+            self.by_page.entry(page).or_insert_with(|| PageBlocks { home, ids: Vec::new() }).ids.push(id);
         }
         self.held_bytes += block.guest.bytes();
         self.blocks.push(block);
@@ -329,7 +314,7 @@ impl Store {
     /// Links slot `slot` to block `id`.
     pub(crate) fn link(&mut self, slot: u32, id: usize, code: &mut CodeMemory) {
         self.held_bytes += 2 * size_of_val(&slot);
-        code.set_slot(slot, self.entry(id));
+        code.set_slot(slot, self.near(id));
         match (id.checked_sub(self.below.0), &mut self.footing) {
             (None, Some(footing)) => footing.incoming.entry(id).or_default().push(slot),
             (own, _) => self.blocks[own.unwrap_or(0)].incoming.push(slot),
@@ -338,10 +323,11 @@ impl Store {
 
     /// Removes the blocks of a page (index from the start of memory); how many there were.
     pub(crate) fn remove_page(&mut self, page: u64, code: &mut CodeMemory) -> usize {
-        let own = self.by_page.remove(&page).unwrap_or_default();
+        let own = self.by_page.remove(&page).map(|blocks| blocks.ids).unwrap_or_default();
         let fresh = self.footing.as_mut().is_some_and(|footing| footing.removed.insert(page));
         let base = self.footing.as_ref().map(|footing| Arc::clone(&footing.base)).filter(|_| fresh);
-        let below = base.as_ref().and_then(|base| base.by_page.get(&page)).map_or(&[][..], Vec::as_slice);
+        let below =
+            base.as_ref().and_then(|base| base.by_page.get(&page)).map_or(&[][..], |blocks| &blocks.ids);
         let count = own.len() + below.len();
         if count == 0 {
             return 0;
@@ -349,26 +335,37 @@ impl Store {
         for id in own {
             // One that lies in two pages may be gone already; what replaced it is in both lists, too.
             let block = &mut self.blocks[id - self.below.0];
-            self.by_place.remove(&block.place);
-            self.recent[recent_index(block.place.va, self.recent.len())] = NONE_RECENT;
-            self.removed.push(block.place.va);
-            for slot in std::mem::take(&mut block.incoming) {
-                code.set_slot(slot, self.stub(slot));
+            let (place, incoming) = (block.place, std::mem::take(&mut block.incoming));
+            self.by_place.remove(&place);
+            self.note_removed(place);
+            for slot in incoming {
+                code.set_slot(slot, self.way_out(slot));
             }
         }
         for id in below {
             let block = self.block(*id);
-            let (va, mut incoming) = (block.place.va, block.incoming.clone());
-            self.recent[recent_index(va, self.recent.len())] = NONE_RECENT;
-            self.removed.push(va);
+            let (place, mut incoming) = (block.place, block.incoming.clone());
+            self.note_removed(place);
             incoming.extend(
                 self.footing.as_mut().and_then(|footing| footing.incoming.remove(id)).unwrap_or_default(),
             );
             for slot in incoming {
-                code.set_slot(slot, self.stub(slot));
+                code.set_slot(slot, self.way_out(slot));
             }
         }
         count
+    }
+
+    /// Has caches forget the block at `place`.
+    fn note_removed(&mut self, place: Place) {
+        if place.relative {
+            // It may be known under any address, but mostly stays for good: it is a library's.
+            self.recent.fill(NONE_RECENT);
+            self.removed.push_all();
+        } else {
+            self.recent[recent_index(place.va, self.recent.len())] = NONE_RECENT;
+            self.removed.push(place.va);
+        }
     }
 
     /// Forgets everything but the base.

@@ -57,12 +57,13 @@ impl Emitter<'_> {
             dynasm!(self.ops ; .arch x64 ; =>label);
             self.emit_interlude();
         }
+        let relative = self.is_relative();
         let stub = |&(label, target): &(DynamicLabel, u64)| {
             let offset = self.ops.labels().resolve_dynamic(label).ok()?;
-            Some(Stub { address: (self.target.address + offset.0) as u64, target })
+            Some(Stub { address: (self.target.address + offset.0) as u64, target, relative })
         };
         let stubs = self.stubs.iter().map(stub).collect::<Option<Vec<Stub>>>()?;
-        Some(Emitted { sites: self.sites, stubs, code: self.ops.finalize().ok()? })
+        Some(Emitted { sites: self.sites, stubs, prologue: self.prologue, code: self.ops.finalize().ok()? })
     }
 
     fn cold(&mut self, cold: Cold) {
@@ -80,7 +81,7 @@ impl Emitter<'_> {
             Cold::Short { label, target, count, dirty } => {
                 dynasm!(self.ops ; .arch x64 ; =>label ; add r14, BYTE count as i8);
                 self.unsettle(dirty);
-                self.constant(RAX, target);
+                self.address(RAX, target);
                 dynasm!(self.ops ; .arch x64 ; jmp extern self.target.trampoline.short);
             }
             Cold::Exit { label, target, refund, dirty } => {

@@ -4,14 +4,15 @@ use super::Emitter;
 use super::operands::x_written;
 use isa::{Inst, Op};
 
-/// What the instruction at `pc` writes to its destination, as far as that follows from what registers hold.
-pub(super) fn result(inst: &Inst, pc: u64, known: &[Option<u64>; 32]) -> Option<u64> {
+/// What the instruction at `pc`, if that is known, writes to its destination, as far as that follows from what registers
+/// hold.
+pub(super) fn result(inst: &Inst, pc: Option<u64>, known: &[Option<u64>; 32]) -> Option<u64> {
     let immediate = i64::from(inst.imm).cast_unsigned();
     let source = || known[usize::from(inst.rs1)];
     let word = |value: u64| i64::from(value as u32 as i32).cast_unsigned();
     match inst.op {
         Op::Lui => Some(immediate),
-        Op::Auipc => Some(pc.wrapping_add(immediate)),
+        Op::Auipc => Some(pc?.wrapping_add(immediate)),
         Op::Addi => Some(source()?.wrapping_add(immediate)),
         Op::Addiw => Some(word(source()?.wrapping_add(immediate))),
         Op::Ori => Some(source()? | immediate),
@@ -23,6 +24,11 @@ pub(super) fn result(inst: &Inst, pc: u64, known: &[Option<u64>; 32]) -> Option<
 }
 
 impl Emitter<'_> {
+    /// The address of the present instruction, if it is the same wherever the page is mapped.
+    pub(super) fn fixed_pc(&self) -> Option<u64> {
+        Some(self.pc).filter(|_| !self.unit.relative)
+    }
+
     /// Emits an instruction that makes `register` hold `value`.
     pub(super) fn known_result(&mut self, inst: &Inst, register: u8, value: u64) {
         if self.is_overwritten(inst, register, value) {
@@ -38,7 +44,7 @@ impl Emitter<'_> {
         let Some(following) = self.following() else { return false };
         let mut known = self.known;
         known[usize::from(register)] = Some(value);
-        let next = self.pc.wrapping_add(u64::from(inst.len));
+        let next = self.fixed_pc().map(|pc| pc.wrapping_add(u64::from(inst.len)));
         x_written(following) == Some(register) && result(following, next, &known).is_some()
     }
 }

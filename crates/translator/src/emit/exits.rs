@@ -58,12 +58,12 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether the code at `target` lies where it does as long as this unit's own does.
+    /// Whether the code at `target` lies where it does as long as this unit's own does, and is relative if that is.
     pub(super) fn is_near(&self, target: u64) -> bool {
-        let pages = (target >> PAGE_SHIFT).wrapping_sub(self.unit.blocks[0].va >> PAGE_SHIFT);
-        let inside = pages == 0 || pages == 1 && self.unit.crosses();
+        // Units that cross into a page are of that page.
+        let start = self.unit.blocks[0].va.wrapping_add(if self.unit.crosses() { 2 } else { 0 });
         // An instruction there may go on in another page.
-        inside && target % PAGE_BYTES != PAGE_BYTES - 2
+        target >> PAGE_SHIFT == start >> PAGE_SHIFT && target % PAGE_BYTES != PAGE_BYTES - 2
     }
 
     /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.
@@ -77,6 +77,10 @@ impl Emitter<'_> {
 
     /// Leaves for `target` in another page, if the jump cache has it in its place.
     fn leave_page(&mut self, target: u64) {
+        if self.unit.relative {
+            self.address(RAX, target);
+            return self.look_for_block();
+        }
         let entry = (offset_of!(Space, jumps) + jump_index(target) * size_of::<JumpEntry>()) as i32;
         self.constant(RAX, target);
         dynasm!(self.ops
@@ -89,10 +93,15 @@ impl Emitter<'_> {
 
     /// Leaves for the address in `rax`, after the last instruction of the block.
     pub(crate) fn leave_indirect(&mut self) {
+        self.unsettle(self.dirty);
+        self.look_for_block();
+    }
+
+    /// Goes to the block at the address in `rax`, if the jump cache has it.
+    fn look_for_block(&mut self) {
         let jumps = offset_of!(Space, jumps) as i32;
         let code = jumps + 8;
         let mask = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
-        self.unsettle(self.dirty);
         dynasm!(self.ops
             ; .arch x64
             ; mov ecx, eax

@@ -2,7 +2,13 @@
 
 use super::Emitter;
 use crate::abi::{RAX, x_at};
+use crate::space::Space;
 use dynasmrt::{DynasmApi, dynasm};
+use machine::ram::PAGE_BYTES;
+use std::mem::offset_of;
+
+/// Displacement from `r15` of the address of the page to which relative code is relative.
+const PAGE: i32 = offset_of!(Space, page) as i32;
 
 impl Emitter<'_> {
     /// The host register that holds guest register `guest`, loaded into `scratch` if it has no home.
@@ -68,6 +74,28 @@ impl Emitter<'_> {
         } else {
             dynasm!(self.ops ; .arch x64 ; mov Rq(host), QWORD value.cast_signed());
         }
+    }
+
+    /// Puts an address that stands in the code into a host register.
+    pub(crate) fn address(&mut self, host: u8, address: u64) {
+        self.constant(host, address);
+        if self.unit.relative {
+            dynasm!(self.ops ; .arch x64 ; add Rq(host), [r15 + PAGE]);
+        }
+    }
+
+    /// Notes where the page is mapped, for code that is relative to it; the unit's own address is in `rax`.
+    pub(super) fn note_page(&mut self) {
+        if !self.unit.relative {
+            return;
+        }
+        if self.unit.crosses() {
+            dynasm!(self.ops ; .arch x64 ; add rax, 2);
+        } else {
+            dynasm!(self.ops ; .arch x64 ; and rax, !(PAGE_BYTES as i32 - 1));
+        }
+        dynasm!(self.ops ; .arch x64 ; mov [r15 + PAGE], rax);
+        self.prologue = self.ops.offset().0;
     }
 
     /// What integer register `guest` is known to hold.

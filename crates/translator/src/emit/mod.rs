@@ -43,6 +43,8 @@ pub(crate) struct Target {
 /// A unit's code and tables.
 pub(crate) struct Emitted {
     pub(crate) code: Vec<u8>,
+    /// Bytes of it that note where the page is mapped: those who come from within the page enter behind them.
+    pub(crate) prologue: usize,
     pub(crate) sites: Vec<Site>,
     /// Its link slots: host address of the stub, and where the guest goes on.
     pub(crate) stubs: Vec<Stub>,
@@ -74,6 +76,7 @@ pub(crate) struct Emitter<'a> {
     pub(crate) ops: VecAssembler<X64Relocation>,
     target: &'a Target,
     unit: &'a Unit,
+    prologue: usize,
     homes: Homes,
     /// Where each block's code begins.
     labels: Vec<DynamicLabel>,
@@ -122,6 +125,7 @@ const LABELS_FEW: usize = 8;
 /// Emits `unit`; `None` when the assembler refuses.
 pub(crate) fn unit(target: &Target, unit: &Unit) -> Option<Emitted> {
     let mut emitter = Emitter::new(target, unit);
+    emitter.note_page();
     emitter.settle();
     for index in 0..unit.blocks.len() {
         emitter.block(index);
@@ -153,6 +157,7 @@ impl<'a> Emitter<'a> {
             ops,
             target,
             unit,
+            prologue: 0,
             homes,
             labels,
             interlude: None,
@@ -175,6 +180,11 @@ impl<'a> Emitter<'a> {
             dirty: Registers::default(),
             boxed: Registers::default(),
         }
+    }
+
+    /// Whether the code serves wherever its page is mapped.
+    pub(crate) fn is_relative(&self) -> bool {
+        self.unit.relative
     }
 
     /// The present block.
@@ -238,7 +248,7 @@ impl Emitter<'_> {
         self.fallback = None;
         self.in_rax = self.next_in_rax.take();
         self.flags_in = self.flags_in.filter(|&flags| written != Some(flags));
-        let known = written.and_then(|_| constant::result(inst, self.pc, &self.known));
+        let known = written.and_then(|_| constant::result(inst, self.fixed_pc(), &self.known));
         if let (Some(register), Some(value)) = (written, known) {
             self.known_result(inst, register, value);
         } else if block::leaves(inst.op) || !lower::lower(self, inst) {
@@ -306,7 +316,8 @@ impl Emitter<'_> {
     }
 
     fn site(&mut self, inst: &Inst) -> u32 {
-        self.sites.push(Site { pc: self.pc, inst: *inst, refund: self.count - self.index });
+        let relative = self.unit.relative;
+        self.sites.push(Site { pc: self.pc, inst: *inst, refund: self.count - self.index, relative });
         self.target.first_site + self.sites.len() as u32 - 1
     }
 

@@ -20,7 +20,12 @@ fn has_host_code(op: Op) -> bool {
 
 fn lowers(inst: &Inst) -> bool {
     let target = Target::default();
-    let unit = Unit { blocks: vec![Block { va: 0, insts: vec![*inst] }], loops: false, alone: false };
+    let unit = Unit {
+        blocks: vec![Block { va: 0, insts: vec![*inst] }],
+        loops: false,
+        alone: false,
+        relative: false,
+    };
     let mut emitter = Emitter::new(&target, &unit);
     emitter.begin(0);
     lower::lower(&mut emitter, inst)

@@ -83,7 +83,7 @@ impl Trampoline {
             ; lea rbp, [rdi + BIAS as i32]
             ; mov r15, rsi
             ; mov r14, rcx
-            ; mov rax, rdx
+            ; mov rax, [rbp + crate::abi::PC]
             ; mov [r15 + stack], rsp
             ; stmxcsr [r15 + host_mxcsr]
             ; ldmxcsr [r15 + slot_mxcsr]
@@ -91,7 +91,7 @@ impl Trampoline {
         for (guest, host) in PINNED {
             dynasm!(ops ; .arch x64 ; mov Rq(host), [BYTE rbp + x_at(guest)]);
         }
-        dynasm!(ops ; .arch x64 ; jmp rax);
+        dynasm!(ops ; .arch x64 ; jmp rdx);
 
         let lookup = base + ops.offset().0;
         dynasm!(ops
@@ -164,7 +164,7 @@ impl Trampoline {
         Some(Trampoline { enter: base, exit, short, lookup, fallback, interpret })
     }
 
-    /// Runs translated code from `entry` until it leaves.
+    /// Runs translated code from `entry`, the block's at the hart's `pc`, until it leaves.
     ///
     /// # Safety
     /// `entry` is the entry of a live block of the code memory that `self` was emitted into; `space` is the

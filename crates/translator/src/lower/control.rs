@@ -15,7 +15,9 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
             e.leave(target);
         }
         Op::Jalr => {
-            if let Some(base) = e.known(inst.rs1) {
+            if let Some(base) = e.known(inst.rs1)
+                && !e.is_relative()
+            {
                 link(e, inst);
                 e.leave(base.wrapping_add(i64::from(inst.imm).cast_unsigned()) & !1);
                 return true;
@@ -29,7 +31,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
             }
             if inst.rd != 0 {
                 let next = e.pc.wrapping_add(u64::from(inst.len));
-                e.constant(RCX, next);
+                e.address(RCX, next);
                 e.put(inst.rd, RCX);
             }
             e.leave_indirect();
@@ -44,7 +46,7 @@ fn link(e: &mut Emitter<'_>, inst: &Inst) {
     if inst.rd != 0 {
         let next = e.pc.wrapping_add(u64::from(inst.len));
         let d = e.destination(inst.rd);
-        e.constant(d, next);
+        e.address(d, next);
         e.put(inst.rd, d);
     }
 }

@@ -1,23 +1,16 @@
-//! The translator against the interpreter: random programs leave the same state at every instruction count.
+//! Random programs, each named by its seed.
 
-#![cfg(target_arch = "x86_64")]
-
-use isa::asm::Asm;
+use isa::asm::{Asm, Label};
 use isa::csr;
 use isa::reg::Reg;
 use isa::{Extension, Format, Inst, Op};
-use machine::engine::Engine;
-use machine::hart::RunState;
-use machine::interp::Interpreter;
-use machine::node::{Config, Limits, Node};
-use machine::ram::RAM_BASE;
-use translator::{Options, Translator};
+use machine::ram::{PAGE_BYTES, RAM_BASE};
 
 /// Data that programs load from and store to; pages of their own.
 const DATA: u64 = RAM_BASE + 0x10000;
 
 /// A small generator (xorshift*), so that a seed names a program.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -27,7 +20,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         (self.next() >> 11) % bound
     }
 
@@ -76,7 +69,7 @@ impl Random {
 }
 
 /// Operations that a random body may hold: all that stay within the block or go to its next instruction.
-fn body_ops() -> Vec<Op> {
+pub(crate) fn body_ops() -> Vec<Op> {
     let excluded = [Extension::H, Extension::Svinval];
     Op::ALL
         .into_iter()
@@ -228,15 +221,79 @@ fn body(random: &mut Random, ops: &[Op], asm: &mut Asm, least: u64, most: u64) {
     }
 }
 
-/// Where the program of a seed begins: every other one has instructions that cross from page to page.
-fn start(seed: u64) -> u64 {
-    RAM_BASE + 2 * (seed & 1)
+/// Where the program of a seed begins: every other one has instructions that cross from page to page. One in supervisor
+/// mode begins anywhere in a page.
+pub(crate) fn start(seed: u64, mode: Mode) -> u64 {
+    match mode {
+        Mode::Machine => RAM_BASE + 2 * (seed & 1),
+        Mode::Aliased => RAM_BASE + 2 * Random(seed ^ 0x5555_5555).below(2048),
+    }
 }
 
-/// A loop over random bodies, with a loop in it, in machine mode with floating point on.
-fn program(start: u64, random: &mut Random, ops: &[Op]) -> Vec<u8> {
+/// Virtual addresses, each as many as the last further, at which a program in supervisor mode runs one after the other.
+const ALIAS_BYTES: u64 = 1 << 30;
+/// How many there are, the first being the physical address.
+const ALIASES: u64 = 3;
+/// The root of the page tables for that: a page of its own.
+const ROOT: u64 = RAM_BASE + 0x9000;
+
+/// Goes on in supervisor mode, with all of memory mapped at each of [`ALIASES`] addresses.
+fn enter_supervisor(asm: &mut Asm) {
+    let entry = asm.label();
+    asm.li(Reg::T0, ROOT);
+    for alias in 0..ALIASES {
+        // Valid, readable, writable, executable, accessed and dirty, for a supervisor.
+        asm.li(Reg::T1, RAM_BASE >> 2 | 0xcf);
+        asm.sd(Reg::T1, Reg::T0, i32::try_from(8 * (RAM_BASE / ALIAS_BYTES + alias)).unwrap());
+    }
+    asm.li(Reg::T1, u64::MAX).csrw(csr::PMPADDR0, Reg::T1).li(Reg::T1, 0x1f).csrw(csr::PMPCFG0, Reg::T1);
+    asm.li(Reg::T1, 8 << 60 | ROOT >> 12).csrw(csr::SATP, Reg::T1).sfence_vma(Reg::ZERO, Reg::ZERO);
+    asm.li(Reg::T1, 1 << 11).csrs(csr::MSTATUS, Reg::T1).la(Reg::T1, entry).csrw(csr::MEPC, Reg::T1).mret();
+    asm.place(entry);
+}
+
+/// Does everything from `begin` on again at the next address, unless this is the last.
+fn go_to_next_alias(asm: &mut Asm, begin: Label) {
+    let last = asm.label();
+    asm.la(Reg::T0, begin).li(Reg::T1, ALIAS_BYTES).add(Reg::T0, Reg::T0, Reg::T1);
+    asm.srli(Reg::T1, Reg::T0, 30).addi(
+        Reg::T1,
+        Reg::T1,
+        -i32::try_from(RAM_BASE / ALIAS_BYTES + ALIASES).unwrap(),
+    );
+    asm.beqz(Reg::T1, last).jr(Reg::T0);
+    asm.place(last);
+}
+
+/// Goes to `elsewhere` at the first address, so that what comes then is first met at the second.
+fn not_at_first_alias(asm: &mut Asm, begin: Label, elsewhere: Label) {
+    asm.la(Reg::T0, begin).srli(Reg::T0, Reg::T0, 30);
+    asm.addi(Reg::T0, Reg::T0, -i32::try_from(RAM_BASE / ALIAS_BYTES).unwrap()).beqz(Reg::T0, elsewhere);
+}
+
+/// Makes the instruction at `at`, which adds 1, add 0 from now on, or the other way round.
+fn change(asm: &mut Asm, at: Label) {
+    asm.la(Reg::T3, at).lw(Reg::T0, Reg::T3, 0);
+    asm.li(Reg::T1, 1 << 20).xor(Reg::T0, Reg::T0, Reg::T1).sw(Reg::T0, Reg::T3, 0);
+}
+
+/// In which mode a program runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// In machine mode.
+    Machine,
+    /// In supervisor mode, at several addresses one after the other.
+    Aliased,
+}
+
+/// A loop over random bodies, with a loop in it, with floating point on.
+pub(crate) fn program(start: u64, random: &mut Random, ops: &[Op], mode: Mode) -> Vec<u8> {
     let mut asm = Asm::new(start);
     asm.li(Reg::T0, 3 << 13).csrs(csr::MSTATUS, Reg::T0);
+    if mode == Mode::Aliased {
+        enter_supervisor(&mut asm);
+    }
+    let begin = asm.here();
     let frm = random.pick(&[0, 0, 0, 1, 2, 3, 4]);
     asm.li(Reg::T0, frm << 5).csrw(csr::FCSR, Reg::T0);
     asm.li(Reg::T5, DATA).li(Reg::T4, DATA + 4096 - 1024);
@@ -258,119 +315,47 @@ fn program(start: u64, random: &mut Random, ops: &[Op]) -> Vec<u8> {
     body(random, ops, &mut asm, 1, 25);
     if random.below(4) == 0 {
         let changing = asm.here();
-        // Adds 1 in one round and 0 in the next.
-        asm.addi(Reg::T2, Reg::T2, 1).la(Reg::T3, changing).lw(Reg::T0, Reg::T3, 0);
-        asm.li(Reg::T1, 1 << 20).xor(Reg::T0, Reg::T0, Reg::T1).sw(Reg::T0, Reg::T3, 0);
+        asm.addi(Reg::T2, Reg::T2, 1);
+        change(&mut asm, changing);
         body(random, ops, &mut asm, 1, 5);
     }
     asm.addi(Reg::S11, Reg::S11, -1).bnez(Reg::S11, inner);
     body(random, ops, &mut asm, 0, 20);
+    let function = asm.label();
+    if mode == Mode::Aliased {
+        let without = asm.label();
+        if random.below(2) == 0 {
+            not_at_first_alias(&mut asm, begin, without);
+        }
+        asm.call(function).sd(Reg::S11, Reg::T5, 2032);
+        if random.below(2) == 0 {
+            change(&mut asm, function);
+        }
+        asm.la(Reg::T0, function).jalr(Reg::RA, Reg::T0, 0);
+        asm.place(without);
+    }
     asm.csrr(Reg::T0, csr::FCSR).sd(Reg::T0, Reg::T5, 2040);
     asm.addi(Reg::T6, Reg::T6, -1);
     let done = asm.label();
     asm.beqz(Reg::T6, done).j(again);
     asm.place(done);
+    if mode == Mode::Aliased {
+        go_to_next_alias(&mut asm, begin);
+    }
     let here = asm.here();
     asm.wfi().j(here);
+    if mode == Mode::Aliased {
+        // In the same page or in another, every other time across the end of one.
+        (0..random.below(3000) * random.below(2)).for_each(|_| _ = asm.half(0));
+        let across = random.below(2) == 0;
+        while across && asm.pc() % PAGE_BYTES < PAGE_BYTES - 4 * (1 + random.below(20)) {
+            asm.half(0);
+        }
+        asm.place(function).addi(Reg::T2, Reg::T2, 1).mv(Reg::S11, Reg::RA).li(Reg::T3, 3);
+        let round = asm.here();
+        body(random, ops, &mut asm, 1, 30);
+        asm.addi(Reg::T3, Reg::T3, -1).bnez(Reg::T3, round);
+        asm.jr(Reg::S11);
+    }
     asm.finish()
-}
-
-fn node(start: u64, program: &[u8], engine: Box<dyn Engine>) -> Node {
-    let mut config = Config::default();
-    config.board.memory_bytes = 1 << 20;
-    let mut node = Node::new(&config, engine).unwrap();
-    node.bus.ram.write(start, program).unwrap();
-    node.harts[0].pc = start;
-    // Every trap goes on behind the instruction: `mepc` is advanced by the handler.
-    let mut handler = Asm::new(RAM_BASE + 0x8000);
-    handler.csrw(csr::MSCRATCH, Reg::T0).csrr(Reg::T0, csr::MEPC);
-    handler.addi(Reg::T0, Reg::T0, 4).csrw(csr::MEPC, Reg::T0).csrr(Reg::T0, csr::MSCRATCH).mret();
-    node.bus.ram.write(RAM_BASE + 0x8000, &handler.finish()).unwrap();
-    node.harts[0].csr.mtvec = RAM_BASE + 0x8000;
-    node.harts[0].state = RunState::Running;
-    node
-}
-
-/// Everything but memory and the board.
-fn hart_words(node: &Node) -> Vec<u8> {
-    use machine::state::State;
-    let mut words = Vec::new();
-    node.harts[0].save(&mut |bytes| words.extend_from_slice(bytes));
-    words
-}
-
-/// The interpreter, and a translator that translates at once.
-fn engines() -> [Box<dyn Engine>; 2] {
-    let options = Options { threshold: 1, ..Options::default() };
-    [Box::new(Interpreter::new(1)), Box::new(Translator::new(1, options).unwrap())]
-}
-
-fn check(seed: u64, ops: &[Op]) {
-    let start = start(seed);
-    let program = program(start, &mut Random(seed), ops);
-    let [mut oracle, mut translated] = engines().map(|engine| node(start, &program, engine));
-    let mut random = Random(seed ^ 0x9e37_79b9_7f4a_7c15);
-    let mut at = 0;
-    loop {
-        // Every instruction of the first rounds, then some.
-        at += 1 + random.below(if at < 200 {
-            40
-        } else if at < 800 {
-            2
-        } else {
-            300
-        });
-        let limits = Limits { instructions: at, cycle: 1_000_000 };
-        let (a, b) = (oracle.run(limits), translated.run(limits));
-        let (x, y) = (&oracle.harts[0], &translated.harts[0]);
-        assert_eq!((x.pc, x.retired, x.fflags), (y.pc, y.retired, y.fflags), "seed {seed} at {at}");
-        assert_eq!(x.x, y.x, "seed {seed} at {at}, pc {:#x}", x.pc);
-        assert_eq!(x.f, y.f, "seed {seed} at {at}, pc {:#x}", x.pc);
-        assert_eq!(hart_words(&oracle), hart_words(&translated), "seed {seed} at {at}");
-        assert_eq!(a, b, "seed {seed}");
-        if a != machine::node::Pause::Instructions {
-            break;
-        }
-    }
-    assert!(oracle.bus.ram.bytes() == translated.bus.ram.bytes(), "memory differs, seed {seed}");
-}
-
-/// No block begins at an odd address, where a jump goes to the even one below.
-#[test]
-fn jumps_to_odd_addresses_agree() {
-    for target in [1, 3, 0x2001, RAM_BASE + 1, RAM_BASE + 5, u64::MAX] {
-        let mut asm = Asm::new(RAM_BASE);
-        asm.nop().nop().li(Reg::T0, target).jr(Reg::T0);
-        let program = asm.finish();
-        let [mut oracle, mut translated] = engines().map(|engine| node(RAM_BASE, &program, engine));
-        for instructions in [7, 20, 100, 300] {
-            let limits = Limits { instructions, cycle: 1_000_000 };
-            assert_eq!(oracle.run(limits), translated.run(limits), "{target:#x}");
-            assert_eq!(hart_words(&oracle), hart_words(&translated), "{target:#x} at {instructions}");
-        }
-    }
-}
-
-#[test]
-fn random_integer_programs_agree() {
-    let ops: Vec<Op> = body_ops()
-        .into_iter()
-        .filter(|op| !matches!(op.extension(), Extension::F | Extension::D | Extension::Zfa))
-        .collect();
-    (1..400).for_each(|seed| check(seed, &ops));
-}
-
-#[test]
-fn random_floating_point_programs_agree() {
-    let ops: Vec<Op> = body_ops()
-        .into_iter()
-        .filter(|op| matches!(op.extension(), Extension::F | Extension::D | Extension::Zfa))
-        .collect();
-    (1..600).for_each(|seed| check(seed, &ops));
-}
-
-#[test]
-fn random_mixed_programs_agree() {
-    let ops = body_ops();
-    (1000..1300).for_each(|seed| check(seed, &ops));
 }
