@@ -24,7 +24,7 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
 /// Memory that a target may take, and the longest that it may think about an input.
 const LIMITS: [&str; 2] = ["-rss_limit_mb=1536", "-timeout=20"];
 /// How long a target may run beyond its time.
-const GRACE: Duration = Duration::from_secs(120);
+const GRACE: Duration = Duration::from_secs(300);
 /// How often it is looked whether a target has ended.
 const NAP: Duration = Duration::from_millis(200);
 

@@ -1,5 +1,9 @@
 //! Disks whose contents are a file of the host.
 
+mod noted;
+
+pub use noted::{HostError, noted};
+
 use crate::lock;
 use crate::qcow2::{self, Qcow2Disk};
 use machine::dev::virtio::disk::{BlockBackend, Overlay, SECTOR_BYTES};

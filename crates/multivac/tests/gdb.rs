@@ -161,6 +161,14 @@ fn a_node_to_look_at_is_named() {
 }
 
 #[test]
+fn a_port_of_the_host_s_choice_is_named() {
+    let outcome = multivac(&["run", "demo", "--gdb", "127.0.0.1:0,nowait"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let port = outcome.stderr.split("127.0.0.1:").nth(1).map(|rest| rest.trim_end_matches(['\'', '\n']));
+    assert!(port.and_then(|port| port.parse().ok()).is_some_and(|port: u16| port > 0), "{outcome:?}");
+}
+
+#[test]
 fn a_port_that_cannot_be_had_is_refused() {
     let outcome = multivac(&["run", "demo", "--gdb", "/no/such/folder/socket"]);
     assert_eq!(outcome.code, 5, "{outcome:?}");

@@ -196,6 +196,17 @@ fn a_folder_that_vanishes_under_a_run_is_told() {
 }
 
 #[test]
+fn a_disk_that_the_host_fails_is_told() {
+    let disk = file("failing.img", vec![0; 4096]);
+    let held = Held::start("failing", &["--disk", word(&disk)]);
+    std::fs::write(&disk, []).expect("cut short");
+    let (code, said) = held.finish();
+    assert_ne!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("note: the disk {}: ", word(&disk))), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
 fn of_two_runs_on_one_writable_disk_the_second_is_refused() {
     let disk = file("contended.img", vec![0; 4096]);
     let writable = format!("{},writable", word(&disk));

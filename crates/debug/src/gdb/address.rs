@@ -1,5 +1,6 @@
 //! Where gdb is listened for: `HOST:PORT` or the path of a socket, and how.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -29,6 +30,14 @@ impl Address {
         match &self.place {
             Place::Tcp(_) => None,
             Place::Unix(path) => Some(path),
+        }
+    }
+
+    /// Names the port that the host chose, where number 0 asked for any.
+    pub fn settle(&mut self, chosen: SocketAddr) {
+        match &mut self.place {
+            Place::Tcp(name) if name.ends_with(":0") => *name = chosen.to_string(),
+            Place::Tcp(_) | Place::Unix(_) => {}
         }
     }
 }

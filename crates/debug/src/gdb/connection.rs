@@ -5,7 +5,7 @@ use gdbstub::conn::{Connection, ConnectionExt};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Result, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
@@ -33,6 +33,14 @@ impl Listener {
                 }
                 Ok(Listener::Unix { listener: UnixListener::bind(path)?, path: path.clone() })
             }
+        }
+    }
+
+    /// Host and port, over TCP.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            Listener::Unix { .. } | Listener::Come(_) => None,
         }
     }
 

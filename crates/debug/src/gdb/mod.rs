@@ -20,6 +20,7 @@ use link::{Far, Near, Request, Word};
 use machine::debug::{Driven, Driver, Go, Step, StopReason};
 use machine::node::{Limits, Node, Pause};
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -65,6 +66,11 @@ impl Port {
     pub fn open(address: &Address) -> std::io::Result<Port> {
         let listener = connection::Listener::bind(address)?;
         Ok(Port { listener, waits: address.waits, holds: address.holds })
+    }
+
+    /// Host and port over TCP, where the host has chosen the port if number 0 was asked for.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.address()
     }
 
     /// A port for the one gdb at the other end of `stream`, for which the run waits.

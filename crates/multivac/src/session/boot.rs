@@ -197,7 +197,8 @@ impl<'a> Boots<'a> {
         let playing = self.surroundings.outside.is_playing();
         let root = root_of(node)?.map(|file| Disk { file, mode: DiskMode::ReadOnly });
         // What is in an image's root is in the image's key.
-        let mut disks = root.iter().map(|disk| open_disk(disk, playing)).collect::<Result<Vec<_>, _>>()?;
+        let mut disks =
+            root.iter().map(|disk| self.open_disk(disk, playing)).collect::<Result<Vec<_>, _>>()?;
         for (index, disk) in (0..).zip(&node.disks) {
             disks.push(self.disk(place, index, disk)?);
         }
@@ -235,12 +236,24 @@ impl<'a> Boots<'a> {
         let kept = outside.kept_disk(number(place), index).map_err(|error| refuse_tape(&error))?;
         let opened = match kept {
             Some(bytes) => disk::kept(&disk.file, &bytes).map_err(|error| refuse_disk(disk, &error))?,
-            None => open_disk(disk, outside.is_playing())?,
+            None => self.open_disk(disk, outside.is_playing())?,
         };
         let changes = disk.mode == DiskMode::Writable;
         let noted = outside.disk(number(place), index, &disk.file, changes);
         noted.map_err(|error| refuse_tape(&error))?;
         Ok(opened)
+    }
+
+    /// Opens a disk; where a recording is `playing`, nothing is written to it.
+    fn open_disk(&self, disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failure> {
+        let mode = match disk.mode {
+            DiskMode::Overlay => disk::Mode::Overlay,
+            DiskMode::ReadOnly => disk::Mode::ReadOnly,
+            DiskMode::Writable if playing => disk::Mode::Sheltered,
+            DiskMode::Writable => disk::Mode::Writable,
+        };
+        let opened = disk::open(&disk.file, mode).map_err(|error| refuse_disk(disk, &error))?;
+        Ok(self.surroundings.noted(&disk.file, opened))
     }
 
     /// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.
@@ -297,17 +310,6 @@ fn start(
     file: &Path,
 ) -> Result<Booted, Failure> {
     boot::boot(hardware, devices, payload).map_err(|error| refuse(&error, file))
-}
-
-/// Opens a disk; where a recording is `playing`, nothing is written to it.
-fn open_disk(disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failure> {
-    let mode = match disk.mode {
-        DiskMode::Overlay => disk::Mode::Overlay,
-        DiskMode::ReadOnly => disk::Mode::ReadOnly,
-        DiskMode::Writable if playing => disk::Mode::Sheltered,
-        DiskMode::Writable => disk::Mode::Writable,
-    };
-    disk::open(&disk.file, mode).map_err(|error| refuse_disk(disk, &error))
 }
 
 /// A disk that cannot be opened, as an error with its exit code.

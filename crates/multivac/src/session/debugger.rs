@@ -125,11 +125,14 @@ pub(super) fn prepare(config: &Config, manner: &Manner) -> Result<Prepared, Fail
     };
     let mut prepared = Prepared { symbols: symbols_of(NodeId(0))?, ports: Vec::new(), traces: Vec::new() };
     for gdb in &onlookers.gdb {
-        let (place, asked) = (gdb.place(config, "--gdb")?, gdb.it.clone());
+        let (place, mut asked) = (gdb.place(config, "--gdb")?, gdb.it.clone());
         let opened = Port::open(&asked).map_err(|error| {
             let cause = format!("cannot listen for gdb at {asked}: {error}");
             Failure::new(Exit::Host, cause, "name another port or path")
         })?;
+        if let Some(chosen) = opened.address() {
+            asked.settle(chosen);
+        }
         prepared.ports.push(Opened { place, symbols: symbols_of(place)?, asked, opened });
     }
     for trace in &onlookers.trace {

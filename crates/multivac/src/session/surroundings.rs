@@ -5,11 +5,13 @@ use super::snapshot_failure;
 use crate::config::{self, Config, Node, Output, Tape, canonical, shell_word};
 use crate::exit::{Exit, Failure};
 use cluster::boot::SharedFolder;
+use cluster::disk::{self, HostError};
 use cluster::record::{Ending, Outside, PARTIAL, RecordError, Recorder, Recording, Replayed, Verdict};
 use cluster::run::End;
 use cluster::share::HostShare;
 use cluster::snapshot::Snapshot;
 use fabric::NodeId;
+use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::p9::share::Share;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +23,8 @@ pub(super) struct Surroundings {
     tape: Tape,
     /// Folders, and whether each was found to be removed.
     folders: Mutex<Vec<(PathBuf, Arc<AtomicBool>)>>,
+    /// Disks, and what the host refused of each.
+    disks: Mutex<Vec<(PathBuf, HostError)>>,
 }
 
 /// What a node is called on a tape.
@@ -153,7 +157,12 @@ impl Surroundings {
         let sealed = sealed.map_err(|error| snapshot_failure(&error))?;
         let sealed = sealed.as_ref().map(|(dir, seal)| (dir.as_path(), *seal));
         outside.snapshot(sealed).map_err(|error| refuse(&error))?;
-        Ok(Surroundings { outside, tape: config.run.tape.clone(), folders: Mutex::default() })
+        Ok(Surroundings {
+            outside,
+            tape: config.run.tape.clone(),
+            folders: Mutex::default(),
+            disks: Mutex::default(),
+        })
     }
 
     /// Takes note of a file that is read before the run.
@@ -202,7 +211,15 @@ impl Surroundings {
         Ok(shares)
     }
 
-    /// Ends the tape behind the run, and tells of folders that were lost.
+    /// The disk in `file`, of which it is told when the host fails it.
+    pub(super) fn noted(&self, file: &Path, disk: Box<dyn BlockBackend>) -> Box<dyn BlockBackend> {
+        let (disk, failed) = disk::noted(disk);
+        let mut disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        disks.push((file.to_owned(), failed));
+        disk
+    }
+
+    /// Ends the tape behind the run, and tells of folders that were lost and of disks that failed.
     pub(super) fn conclude(
         &self,
         virtual_ns: u64,
@@ -216,6 +233,12 @@ impl Surroundings {
             eprintln!(
                 "note: the shared folder {folder} was removed during the run; the guest got I/O errors"
             );
+        }
+        let disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        for (file, failed) in disks.iter() {
+            if let Some(error) = failed.get() {
+                eprintln!("note: the disk {}: {error}; the guest got I/O errors", file.display());
+            }
         }
         let cut = matches!(end, End::Time | End::Instructions | End::Left(_));
         let ending = Ending { virtual_ns, instructions, digest: *digest.as_bytes(), how: format!("{end:?}") };
