@@ -309,10 +309,15 @@ impl Engine<'_> {
         let now = self.machine.now;
         let at = &mut self.cpus[cpu.index()];
         let from = core::mem::replace(&mut at.since, now);
+        if from == now {
+            return;
+        }
         let runtime = &mut self.threads[thread.index()];
         let mut book = |activity, from: Ns, to: Ns| {
             self.tally.book(activity, to - from);
-            self.trace.add(Segment { cpu, thread, activity, from, to });
+            if self.trace.records() {
+                self.trace.add(Segment { cpu, thread, activity, from, to });
+            }
         };
         match at.doing {
             Doing::Idle => {}

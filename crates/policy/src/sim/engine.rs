@@ -167,9 +167,9 @@ impl<'a> Engine<'a> {
             let (cpu_at, timer_at) = self.first_events();
             let slot_at = self.slot.unwrap_or(Ns::MAX);
             let next = cpu_at.min(timer_at).min(slot_at);
-            if !self.asking.is_empty() && next > self.machine.now {
-                let asking = self.asking.first().expect("not empty");
-                self.asking.remove(asking);
+            if next > self.machine.now
+                && let Some(asking) = self.asking.take_first()
+            {
                 self.dispatch(CpuId::new(asking));
             } else if next == Ns::MAX {
                 return Err(stuck::explain(self));
@@ -195,8 +195,7 @@ impl<'a> Engine<'a> {
                 self.tally.events += 1;
                 self.slot_event()?;
             }
-            while let Some(index) = self.preempt.first() {
-                self.preempt.remove(index);
+            while let Some(index) = self.preempt.take_first() {
                 if self.machine.running[index].is_some() {
                     self.stop(CpuId::new(index), Left::Preempted);
                 }
@@ -214,10 +213,10 @@ impl<'a> Engine<'a> {
 
     /// When the next events of a CPU and of a timer are due. Fetches what events not long after will need.
     fn first_events(&mut self) -> (Ns, Ns) {
-        let (threads, machine, memory) = (&self.threads, &self.machine, self.policy.memory());
+        let (threads, machine, policy) = (&self.threads, &self.machine, &self.policy);
         let (soon, shared) = (&mut self.soon, self.shared);
         let cpu_at = self.calendar.first(|cpus| {
-            let cpus = cpus.iter().map(|(_, cpu)| *cpu);
+            let (cpus, memory) = (cpus.iter().map(|(_, cpu)| *cpu), policy.memory());
             soon.clear();
             soon.extend(cpus.clone().filter_map(|cpu| machine.running[cpu.index()]));
             if let Some(memory) = memory.filter(|_| !shared) {
@@ -228,7 +227,11 @@ impl<'a> Engine<'a> {
         let timer_at = self.timers.first(|timers| {
             soon.clear();
             soon.extend(timers.iter().map(|(_, timer)| timer.thread()));
+            let memory = policy.memory();
             fetch(threads, machine, memory, soon);
+            if let Some(memory) = memory {
+                memory.fetch_queues(machine, soon);
+            }
         });
         (cpu_at, timer_at)
     }
@@ -270,11 +273,7 @@ impl<'a> Engine<'a> {
     }
 
     pub(super) fn serve_kicks(&mut self) {
-        if self.kick.is_empty() {
-            return;
-        }
-        while let Some(index) = self.kick.first() {
-            self.kick.remove(index);
+        while let Some(index) = self.kick.take_first() {
             if self.machine.running[index].is_some() {
                 self.preempt.insert(index);
             } else if self.machine.idle.contains(index) {

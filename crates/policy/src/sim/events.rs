@@ -35,6 +35,7 @@ impl Calendar {
     }
 
     /// Sets the next event of `cpu`, in place of the one that it had.
+    #[inline]
     pub(super) fn set(&mut self, cpu: CpuId, at: Ns) {
         let due = core::mem::replace(&mut self.due[cpu.index()], at);
         if due != at && at < Ns::MAX {

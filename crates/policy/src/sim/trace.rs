@@ -45,8 +45,14 @@ impl Trace {
         Trace { segments: Vec::new(), cut_at: None, limit }
     }
 
+    /// Whether it is to have any segments.
+    pub(super) fn records(&self) -> bool {
+        self.limit > 0
+    }
+
+    #[inline(never)]
     pub(super) fn add(&mut self, segment: Segment) {
-        if self.limit == 0 || self.cut_at.is_some() || segment.from == segment.to {
+        if self.cut_at.is_some() || segment.from == segment.to {
             return;
         }
         if self.segments.len() == self.limit {

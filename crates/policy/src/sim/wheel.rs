@@ -41,6 +41,7 @@ impl<T: Copy> Wheel<T> {
     }
 
     /// Puts an item in.
+    #[inline(never)]
     pub(super) fn push(&mut self, at: Ns, item: T) {
         if at.0 >= self.end {
             return self.place(at.0, item);
@@ -114,7 +115,7 @@ impl<T: Copy> Wheel<T> {
     }
 
     fn place(&mut self, at: u64, item: T) {
-        let wheel = (at ^ self.base).checked_ilog2().map_or(0, |bit| bit as usize / DIGIT_BITS);
+        let wheel = ((at ^ self.base) | 1).ilog2() as usize / DIGIT_BITS;
         let slot = digit(at, wheel);
         self.filled[wheel] |= 1 << slot;
         self.slots[wheel * SLOTS + slot].push((at, item));

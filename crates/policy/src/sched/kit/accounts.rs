@@ -135,13 +135,20 @@ impl Accounts {
         }
     }
 
+    #[inline]
     fn settle(&mut self, machine: &Machine, thread: ThreadId) {
-        let (period, cap) = (self.turn(machine.now) + 1, self.cap(machine, thread));
-        let account = &mut self.threads[thread];
-        let passed = period - account.period;
-        if passed == 0 {
-            return;
+        let period = self.turn(machine.now) + 1;
+        let passed = period - self.threads[thread].period;
+        if passed > 0 {
+            self.give(machine, thread, passed);
         }
+    }
+
+    /// Gives `thread` its share of so many periods.
+    #[inline(never)]
+    fn give(&mut self, machine: &Machine, thread: ThreadId, passed: u64) {
+        let cap = self.cap(machine, thread);
+        let account = &mut self.threads[thread];
         let weight = u64::from(machine.threads[thread.index()].weight.max(1));
         if (self.usual.0, self.usual.1) != (weight, self.weights) {
             let all = self.cpus.saturating_mul(self.period.0);
@@ -153,7 +160,7 @@ impl Accounts {
         account.credit_ns = account.credit_ns.saturating_add(given).min(share);
         // What went over the cap (a quantum may straddle two periods) is taken from the next.
         account.spent = account.spent - Ns(cap.0.saturating_mul(passed));
-        account.period = period;
+        account.period += passed;
     }
 }
 

@@ -49,19 +49,21 @@ impl CpuSet {
 
     /// Puts `member` in.
     pub fn insert(&mut self, member: usize) {
-        let word = member / 64;
-        self.len += usize::from(!self.contains(member));
-        self.words[word] |= 1 << (member % 64);
-        self.summary[word / 64] |= 1 << (word % 64);
+        let (index, bit) = (member / 64, 1 << (member % 64));
+        let word = &mut self.words[index];
+        self.len += usize::from(*word & bit == 0);
+        *word |= bit;
+        self.summary[index / 64] |= 1 << (index % 64);
     }
 
     /// Takes `member` out.
     pub fn remove(&mut self, member: usize) {
-        let word = member / 64;
-        self.len -= usize::from(self.contains(member));
-        self.words[word] &= !(1 << (member % 64));
-        if self.words[word] == 0 {
-            self.summary[word / 64] &= !(1 << (word % 64));
+        let (index, bit) = (member / 64, 1 << (member % 64));
+        let word = &mut self.words[index];
+        self.len -= usize::from(*word & bit != 0);
+        *word &= !bit;
+        if *word == 0 {
+            self.summary[index / 64] &= !(1 << (index % 64));
         }
     }
 
@@ -69,6 +71,22 @@ impl CpuSet {
     #[must_use]
     pub fn first(&self) -> Option<usize> {
         self.at_or_after(0)
+    }
+
+    /// Takes the smallest member out.
+    pub fn take_first(&mut self) -> Option<usize> {
+        if self.is_empty() {
+            return None;
+        }
+        let summary = self.summary.iter().position(|word| *word != 0)?;
+        let word = summary * 64 + self.summary[summary].trailing_zeros() as usize;
+        let (bits, first) = (self.words[word], word * 64 + self.words[word].trailing_zeros() as usize);
+        self.len -= 1;
+        self.words[word] = bits & (bits - 1);
+        if self.words[word] == 0 {
+            self.summary[summary] &= self.summary[summary] - 1;
+        }
+        Some(first)
     }
 
     /// The smallest member that is at least `from`.
@@ -86,6 +104,9 @@ impl CpuSet {
     /// The first member at `from` or after it, going round at the end.
     #[must_use]
     pub fn round_from(&self, from: usize) -> Option<usize> {
+        if self.is_empty() {
+            return None;
+        }
         self.at_or_after(from).or_else(|| self.first())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: Stoica and Abdel-Wahab, "Earliest eligible virtual deadline first", Old Dominion University TR-95-22, 1995.
 
-use super::{CpuSet, Heaps, Loads, Memory, touch};
+use super::{CpuSet, Loads, Memory, Trees, touch};
 use crate::sched::{Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
@@ -20,7 +20,7 @@ struct Clock {
     weights: u64,
 }
 
-/// For each CPU two heaps: threads by deadline, and those whose deadline came first before they were eligible, by the time
+/// For each CPU two queues: threads by deadline, and those whose deadline came first before they were eligible, by the time
 /// when they are. A thread goes from the first to the second and back at most once before it runs.
 ///
 /// Invariant: a CPU's virtual time advances by `ran / (sum of the weights that can run there)`, a thread's by
@@ -30,12 +30,14 @@ pub struct FairQueues {
     request: Ns,
     /// A weight, and how long a request takes in virtual time with it: most threads have the same.
     usual: (u64, u64),
+    /// No request takes longer: nobody is eligible earlier than that before the first deadline.
+    longest: u64,
     clocks: Vec<Clock>,
     /// Of each thread, while it can run: since or from when it is eligible. While it cannot: by how much it was ahead when it
     /// left, which wraps below zero.
     at: Vec<u64>,
     loads: Loads,
-    heaps: Heaps,
+    trees: Trees,
     cpus: usize,
 }
 
@@ -47,10 +49,11 @@ impl FairQueues {
         FairQueues {
             request,
             usual: (1024, virtual_time(request, 1024)),
+            longest: 0,
             clocks: vec![Clock::default(); cpus],
             at: vec![0; threads],
             loads: Loads::new(cpus, threads),
-            heaps: Heaps::new(2 * cpus, threads),
+            trees: Trees::new(2 * cpus, threads),
             cpus,
         }
     }
@@ -77,8 +80,10 @@ impl FairQueues {
 
     /// `thread`, which ran on `cpu`, still can.
     pub fn queue(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let deadline = self.at[thread.index()].saturating_add(self.length(weight(machine, thread)));
-        self.heaps.push(cpu.index(), deadline, thread);
+        let length = self.length(weight(machine, thread));
+        self.longest = self.longest.max(length);
+        let deadline = self.at[thread.index()].saturating_add(length);
+        self.trees.push(cpu.index(), deadline, thread);
     }
 
     /// How long a request takes in virtual time.
@@ -125,30 +130,47 @@ impl FairQueues {
         let (due, early) = (cpu.index(), self.cpus + cpu.index());
         loop {
             let now = self.clocks[cpu.index()].now;
-            while let Some((thread, _)) = self.heaps.first(early).filter(|(_, at)| *at <= now) {
-                self.heaps.pop(early);
+            while let Some((thread, _)) = self.trees.first(early).filter(|(_, at)| *at <= now) {
+                self.trees.pop(early);
                 self.queue(machine, cpu, thread);
             }
-            while let Some((thread, _)) = self.heaps.pop(due) {
+            let mut next = None;
+            while let Some((thread, deadline)) = self.trees.first(due) {
                 let at = self.at[thread.index()];
+                let earliest = deadline.saturating_sub(self.longest);
+                if at > now && earliest > now {
+                    next = Some(earliest);
+                    break;
+                }
+                self.trees.pop(due);
                 if at <= now {
                     return Some(thread);
                 }
-                self.heaps.push(early, at, thread);
+                self.trees.push(early, at, thread);
             }
-            self.clocks[cpu.index()].now = self.heaps.first(early)?.1;
+            let first = self.trees.first(early).map(|(_, at)| at);
+            self.clocks[cpu.index()].now = next.into_iter().chain(first).min()?;
         }
     }
 }
 
 impl Memory for FairQueues {
     fn soon(&self, cpu: CpuId) -> Option<ThreadId> {
-        let first = |heap| self.heaps.first(heap).map(|(thread, _)| thread);
+        let first = |tree| self.trees.first(tree).map(|(thread, _)| thread);
         first(cpu.index()).or_else(|| first(self.cpus + cpu.index()))
     }
 
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| u32::from(self.at[thread.index()] == u64::MAX)));
+    }
+
+    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
+        touch(threads.iter().map(|thread| {
+            let Some(cpu) = machine.threads[thread.index()].last_cpu() else { return 0 };
+            // About as in `join`.
+            let at = self.clocks[cpu.index()].now.wrapping_add(self.at[thread.index()]);
+            self.trees.touch(cpu.index(), at.saturating_add(self.usual.1))
+        }));
     }
 }
 

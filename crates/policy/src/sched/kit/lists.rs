@@ -1,6 +1,7 @@
 //! Lists of ready threads, linked through arrays: no allocation when a thread moves between them.
 
 use super::{CpuSet, Memory, touch};
+use crate::sched::Machine;
 use crate::unit::{CpuId, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
@@ -46,6 +47,14 @@ impl Lists {
         touch(threads.iter().map(|thread| self.links[thread.index()].list));
     }
 
+    /// Touches the last of the lists in which `threads` stood last: they will be appended to them.
+    fn fetch_tails(&self, threads: &[ThreadId]) {
+        touch(threads.iter().map(|thread| {
+            let list = self.ends.get(self.links[thread.index()].list as usize);
+            list.and_then(|(_, tail)| self.links.get(*tail as usize)).map_or(0, |tail| tail.next)
+        }));
+    }
+
     /// The list in which `thread` stands.
     #[must_use]
     pub fn list_of(&self, thread: ThreadId) -> Option<usize> {
@@ -71,14 +80,13 @@ impl Lists {
     ///
     /// Panics: with 2^32 lists or more.
     pub fn push(&mut self, list: usize, thread: ThreadId) {
-        let (head, tail) = self.ends[list];
+        let (head, tail) = &mut self.ends[list];
         let number = u32::try_from(list).expect("fewer than 2^32 lists");
-        self.links[thread.index()] = Link { previous: tail, next: NIL, list: number, stands: true };
-        if tail == NIL {
-            self.ends[list] = (thread.0, thread.0);
-        } else {
-            self.links[tail as usize].next = thread.0;
-            self.ends[list] = (head, thread.0);
+        let previous = core::mem::replace(tail, thread.0);
+        self.links[thread.index()] = Link { previous, next: NIL, list: number, stands: true };
+        match self.links.get_mut(previous as usize) {
+            Some(link) => link.next = thread.0,
+            None => *head = thread.0,
         }
     }
 
@@ -91,18 +99,18 @@ impl Lists {
 
     /// Takes `thread` out of `list`, where it stands.
     pub fn remove(&mut self, list: usize, thread: ThreadId) {
-        let Link { previous, next, .. } = self.links[thread.index()];
-        self.links[thread.index()].stands = false;
-        let (first, last) = self.ends[list];
-        if first == last {
-            self.ends[list] = (NIL, NIL);
-        } else if first == thread.0 {
+        let link = &mut self.links[thread.index()];
+        link.stands = false;
+        let (previous, next, ends) = (link.previous, link.next, &mut self.ends[list]);
+        if ends.0 == ends.1 {
+            *ends = (NIL, NIL);
+        } else if ends.0 == thread.0 {
             // The next one's link is left alone: it would have to be fetched.
-            self.ends[list].0 = next;
+            ends.0 = next;
         } else {
             self.links[previous as usize].next = next;
-            if last == thread.0 {
-                self.ends[list].1 = previous;
+            if ends.1 == thread.0 {
+                ends.1 = previous;
             } else {
                 self.links[next as usize].previous = previous;
             }
@@ -219,6 +227,10 @@ impl Memory for ReadyVector {
 
     fn fetch(&self, threads: &[ThreadId]) {
         self.lists.fetch(threads);
+    }
+
+    fn fetch_queues(&self, _: &Machine, threads: &[ThreadId]) {
+        self.lists.fetch_tails(threads);
     }
 }
 

@@ -25,9 +25,12 @@ impl LocalQueues {
     pub fn enter(&mut self, thread: ThreadId) -> CpuId {
         let cpu = match self.ready.last_queue_of(thread) {
             Some(queue) => CpuId::new(queue),
-            None => self.loads.least_loaded(),
+            None => {
+                let cpu = self.loads.least_loaded();
+                self.ready.remember(thread, cpu.index());
+                cpu
+            }
         };
-        self.ready.remember(thread, cpu.index());
         self.loads.add(cpu);
         cpu
     }
@@ -87,5 +90,9 @@ impl Memory for LocalQueues {
 
     fn fetch(&self, threads: &[ThreadId]) {
         self.ready.fetch(threads);
+    }
+
+    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
+        self.ready.fetch_queues(machine, threads);
     }
 }

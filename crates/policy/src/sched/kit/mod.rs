@@ -5,7 +5,6 @@ mod buddies;
 mod cpuset;
 mod ends;
 mod fair_queues;
-mod heaps;
 mod laps;
 mod lists;
 mod loads;
@@ -16,6 +15,7 @@ mod records;
 mod roster;
 mod space;
 mod tournament;
+mod trees;
 mod warm;
 
 pub use accounts::Accounts;
@@ -23,7 +23,6 @@ pub use buddies::Buddies;
 pub use cpuset::CpuSet;
 pub use ends::Ends;
 pub use fair_queues::FairQueues;
-pub use heaps::Heaps;
 pub use laps::Laps;
 pub use lists::{Lists, PRIORITIES, ReadyVector};
 pub use loads::Loads;
@@ -34,8 +33,10 @@ pub use records::{Record, Records};
 pub use roster::Roster;
 pub use space::{Rule, SpaceSharing};
 pub use tournament::Tournament;
+pub use trees::Trees;
 pub use warm::WarmQueues;
 
+use crate::sched::Machine;
 use crate::unit::{CpuId, ThreadId};
 
 /// What a policy remembers of threads, so that a mechanism with many of them can have it fetched into a cache before it is
@@ -46,6 +47,11 @@ pub trait Memory {
 
     /// Touches what is remembered of `threads`.
     fn fetch(&self, threads: &[ThreadId]);
+
+    /// Touches the places in queues where `threads`, which were fetched, will be put.
+    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
+        let _ = (machine, threads);
+    }
 }
 
 /// Reads values, so that what they stand in is in a cache when it is needed: many at once take little longer than one.
