@@ -79,6 +79,7 @@ const ROWS: &[Row] = &[
         "i=0; s=1; while [ $i -lt 10000 ]; do i=$((i+1)); case $((s%5)) in 0|2) s=$((s*3+i));; *) s=$((s/2+i));; \
          esac; w=w$s; [ ${#w} -gt 9 ] && s=$i; done; echo $s",
     ),
+    shell("programs", "i=0; while [ $i -lt 100 ]; do i=$((i+1)); chroot /debian ls /; done | md5sum"),
     shell("md5", "for i in 1 2 3 4 5 6; do cat /tmp/text; done | md5sum"),
     shell("gzip", "chroot /debian gzip -n -6 < /tmp/half | md5sum"),
     shell("zstd", "chroot /debian zstd -q -3 --single-thread < /tmp/text | md5sum"),
