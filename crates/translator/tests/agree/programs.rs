@@ -59,6 +59,12 @@ impl Random {
             0xffff_ffff_0000_0001,
             0xffff_ffff_7f7f_ffff,
             0xffff_ffff_4f00_0000,
+            0x41ef_ffff_ffe0_0000,
+            0x41ef_ffff_fff0_0000,
+            0x43df_ffff_ffff_ffff,
+            0xffff_ffff_4f7f_ffff,
+            0xffff_ffff_5eff_ffff,
+            0xffff_ffff_5f00_0000,
         ];
         match self.below(4) {
             0 => self.next(),
