@@ -111,13 +111,15 @@ impl Store {
         Bundle::open(&self.bundles().join(key.to_string())).ok()
     }
 
-    /// An empty folder to make a bundle in; hand it to [`Store::publish`].
+    /// An empty folder to make a bundle in; hand it to [`Store::publish`]. What killed builds left makes room for it.
     ///
     /// Errors: [`ImageError::Host`].
     pub fn workspace(&self) -> Result<Workspace, ImageError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let bundles = self.bundles();
         fs::create_dir_all(&bundles).map_err(ImageError::at(&bundles))?;
+        let _lock = self.lock()?;
+        self.sweep()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = bundles.join(format!(".new-{}-{number}", std::process::id()));
         // A folder of that name is what a killed process of the same number left.
@@ -177,22 +179,30 @@ impl Store {
         Ok(file)
     }
 
+    /// Removes what killed builds left.
+    fn sweep(&self) -> Result<(), ImageError> {
+        let abandoned = |path: &Path| File::open(path).is_ok_and(|dir| dir.try_lock().is_ok());
+        self.remove_bundles(|name, path| name.starts_with('.') && abandoned(path))
+    }
+
     /// Removes bundles that no name leads to, and what killed builds left.
     fn collect(&self) -> Result<(), ImageError> {
+        self.sweep()?;
         let mut used = Vec::new();
         for name in self.names()? {
             if let Ok(target) = fs::read_link(self.images().join(name)) {
-                used.extend(target.file_name().map(ToOwned::to_owned));
+                used.extend(target.file_name().map(|name| name.to_string_lossy().into_owned()));
             }
         }
-        let bundles = self.bundles();
-        let Ok(entries) = fs::read_dir(&bundles) else { return Ok(()) };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let name = entry.file_name();
-            let in_making = name.to_string_lossy().starts_with('.');
-            let abandoned = in_making && File::open(&path).is_ok_and(|dir| dir.try_lock().is_ok());
-            if abandoned || (!in_making && !used.contains(&name)) {
+        self.remove_bundles(|name, _| !name.starts_with('.') && !used.iter().any(|other| other == name))
+    }
+
+    /// Removes the folders among the bundles that are so.
+    fn remove_bundles(&self, is_so: impl Fn(&str, &Path) -> bool) -> Result<(), ImageError> {
+        let Ok(entries) = fs::read_dir(self.bundles()) else { return Ok(()) };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if is_so(&name, &path) {
                 fs::remove_dir_all(&path).map_err(ImageError::at(&path))?;
             }
         }
@@ -330,6 +340,8 @@ mod tests {
         let left = dir.path().join("bundles/.new-1-0");
         fs::create_dir_all(&left).expect("folder");
         let live = store.workspace().expect("workspace");
+        assert!(!left.exists());
+        fs::create_dir_all(&left).expect("folder");
         publish(&store, "a", b"one").expect("published");
         assert!(!left.exists() && live.dir().exists());
     }
