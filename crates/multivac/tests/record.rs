@@ -141,7 +141,7 @@ fn a_recording_of_a_killed_run_is_replayed_as_far_as_it_goes() {
     let mut damaged = whole.clone();
     let at = whole.len() - 70;
     damaged[at] ^= 1;
-    for (bytes, what) in [(&b"seed = 1"[..], "no recording"), (&damaged, "damaged at byte")] {
+    for (bytes, what) in [(&b"seed = 1"[..], "that --record made"), (&damaged, "damaged at byte")] {
         let path = file("killed.bad", bytes);
         let run = replay(&path, &[]);
         assert_eq!(run.code, 4, "{run:?}");

@@ -242,4 +242,13 @@ fn nodes_that_write_to_one_folder_take_turns() {
         })
         .collect();
     assert_eq!(digests[0], digests[1]);
+    // What all of them heard is replayed on the other engine and another number of threads, without the folder.
+    let tape = shared.with_extension("tape");
+    std::fs::remove_file(shared.join("out.txt")).expect("written");
+    let recorded = multivac(&["run", "--json", word(&config), "--max-time", "1s", "--record", word(&tape)]);
+    std::fs::remove_dir_all(&shared).expect("removed");
+    let words = ["run", "--json", "--replay", word(&tape), "--engine", "interp", "--threads", "3"];
+    let replayed = multivac(&words);
+    assert_eq!((recorded.code, recorded.digest()), (0, digests[0].clone()), "{recorded:?}");
+    assert_eq!((replayed.code, replayed.digest()), (0, digests[0].clone()), "{replayed:?}");
 }

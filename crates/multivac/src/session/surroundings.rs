@@ -81,9 +81,11 @@ pub(super) fn refuse(error: &RecordError) -> Failure {
             Failure::new(Exit::Host, error, help)
         }
         RecordError::Host { .. } => Failure::new(Exit::Host, error, ""),
-        RecordError::Foreign { .. } | RecordError::Version { .. } | RecordError::Damaged { .. } => {
-            Failure::new(Exit::Image, error, "")
+        RecordError::Foreign { .. } => Failure::new(Exit::Image, error, "name a file that --record made"),
+        RecordError::Version { .. } => {
+            Failure::new(Exit::Image, error, "the version of Multivac that made it replays it")
         }
+        RecordError::Damaged { .. } => Failure::new(Exit::Image, error, "record the run again"),
         RecordError::Changed { .. } | RecordError::Files { .. } => {
             Failure::new(Exit::Config, error, "a replay needs the files of the recorded run")
         }
