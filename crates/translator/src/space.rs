@@ -17,8 +17,11 @@ use machine::ram::{PAGE_BYTES, PAGE_SHIFT, RAM_BASE, Ram};
 /// Entries of the TLB for loads, and of the one for stores; direct-mapped by page number.
 pub(crate) const TLB_ENTRIES: usize = 1 << TLB_BITS;
 const TLB_BITS: u32 = 12;
-/// Entries of the jump cache; direct-mapped by half-word address.
+/// Entries of the jump cache; a block's place goes by its half-word address, and what it displaces moves to the place
+/// beside, whose number differs in bit 0.
 pub(crate) const JUMP_ENTRIES: usize = 4096;
+/// What is left of eight times an address where its block's place in the jump cache lies, in bytes.
+pub(crate) const JUMP_MASK: i32 = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
 /// How often the jump cache is searched for a page before it is cleared as a whole, at one look.
 const JUMP_SCANS: u32 = 4;
 
@@ -55,7 +58,7 @@ pub(crate) const LAST: u64 = PAGE_BYTES - 1;
 const NO_PAGE: TlbEntry = TlbEntry { last: 0, addend: 0 };
 /// What is in place `index` of the jump cache when no block is: an address that is looked up elsewhere.
 const fn no_block(index: usize) -> JumpEntry {
-    JumpEntry { va: if index == 0 { 2 } else { 0 }, code: 0 }
+    JumpEntry { va: if index < 2 { 4 } else { 0 }, code: 0 }
 }
 
 /// Host MXCSR with all exceptions masked, none accrued, rounding to nearest.
@@ -114,7 +117,7 @@ impl Space {
         space.guest_mxcsr = MXCSR_DEFAULT;
         space.host_mxcsr = MXCSR_DEFAULT;
         space.float = FloatConstants::USUAL;
-        space.jumps[0] = no_block(0);
+        space.jumps[..2].fill(no_block(0));
         space
     }
 
@@ -268,9 +271,11 @@ impl Space {
 
     /// Drops the block at `va` from the jump cache.
     fn drop_jump(&mut self, va: u64) {
-        let index = jump_index(va);
-        if self.jumps[index].va == va {
-            self.jumps[index] = no_block(index);
+        let place = jump_index(va);
+        for index in [place, place ^ 1] {
+            if self.jumps[index].va == va {
+                self.jumps[index] = no_block(index);
+            }
         }
     }
 
@@ -289,8 +294,8 @@ impl Space {
     fn clear_jumps(&mut self) {
         if self.jump_pages != [[0; 8]; 2] {
             self.jump_pages = [[0; 8]; 2];
-            self.jumps.fill(no_block(1));
-            self.jumps[0] = no_block(0);
+            self.jumps.fill(no_block(2));
+            self.jumps[..2].fill(no_block(0));
         }
     }
 
@@ -345,13 +350,19 @@ impl Space {
 
     /// The code of the block at `va`, if the jump cache has it.
     pub(crate) fn jump(&self, va: u64) -> Option<u64> {
-        let entry = self.jumps[jump_index(va)];
-        (entry.va == va).then_some(entry.code)
+        let place = jump_index(va);
+        let entries = [self.jumps[place], self.jumps[place ^ 1]];
+        entries.iter().find(|entry| entry.va == va).map(|entry| entry.code)
     }
 
     /// Enters a block into the jump cache.
     pub(crate) fn enter_jump(&mut self, va: u64, code: u64) {
-        self.jumps[jump_index(va)] = JumpEntry { va, code };
+        self.drop_jump(va);
+        let place = jump_index(va);
+        let displaced = std::mem::replace(&mut self.jumps[place], JumpEntry { va, code });
+        if displaced.code != 0 {
+            self.jumps[place ^ 1] = displaced;
+        }
         // Its first instruction may reach into the next page.
         for va in [va, va.wrapping_add(2)] {
             let (half, word, bit) = jump_page(va);

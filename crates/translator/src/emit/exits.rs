@@ -4,7 +4,7 @@ use super::Emitter;
 use super::cold::Cold;
 use super::operands::Registers;
 use crate::abi::RAX;
-use crate::space::{JUMP_ENTRIES, JumpEntry, Space, jump_index};
+use crate::space::{JUMP_MASK, JumpEntry, Space, jump_index};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 use machine::ram::{PAGE_BYTES, PAGE_SHIFT};
 use std::mem::offset_of;
@@ -101,12 +101,11 @@ impl Emitter<'_> {
     fn look_for_block(&mut self) {
         let jumps = offset_of!(Space, jumps) as i32;
         let code = jumps + 8;
-        let mask = ((JUMP_ENTRIES - 1) * size_of::<JumpEntry>()) as i32;
         dynasm!(self.ops
             ; .arch x64
             ; mov ecx, eax
             ; shl ecx, 3
-            ; and ecx, mask
+            ; and ecx, JUMP_MASK
             ; cmp rax, [r15 + rcx + jumps]
             ; jne extern self.target.trampoline.lookup
             ; jmp QWORD [r15 + rcx + code]

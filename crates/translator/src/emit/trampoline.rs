@@ -4,7 +4,7 @@ use super::plan::KEPT_MAX;
 use crate::abi::{BIAS, PINNED, x_at};
 use crate::cache::CodeMemory;
 use crate::runtime;
-use crate::space::Space;
+use crate::space::{JUMP_MASK, JumpEntry, Space};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use machine::hart::Hart;
@@ -41,7 +41,7 @@ pub(crate) struct Trampoline {
     pub(crate) exit: usize,
     /// Leaves since the block at `rax` is longer than the budget.
     pub(crate) short: usize,
-    /// Leaves for the block at `rax`, which no cache has.
+    /// Goes to the block at `rax`, which is not in its place of the jump cache, if it is beside that, or leaves for it.
     pub(crate) lookup: usize,
     /// Called with the number of a site in `eax`: has the interpreter execute its instruction.
     pub(crate) fallback: usize,
@@ -94,8 +94,17 @@ impl Trampoline {
         dynasm!(ops ; .arch x64 ; jmp rdx);
 
         let lookup = base + ops.offset().0;
+        let jumps = offset_of!(Space, jumps) as i32;
         dynasm!(ops
             ; .arch x64
+            ; mov ecx, eax
+            ; shl ecx, 3
+            ; and ecx, JUMP_MASK
+            ; xor ecx, size_of::<JumpEntry>() as i32
+            ; cmp rax, [r15 + rcx + jumps]
+            ; jne >unknown
+            ; jmp QWORD [r15 + rcx + jumps + 8]
+            ; unknown:
             ; and rax, BYTE -2
             ; mov [rbp + crate::abi::PC], rax
             ; mov eax, reason::LOOKUP as i32
