@@ -12,11 +12,18 @@ use cluster::run::{Bounds, Cluster, End, Host, Input, Moment};
 use fabric::NodeId;
 use image::{BootOptions, Bundle, Configuration, ImageError, Progress, Store};
 use machine::board::Board;
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// How many lines of its log a failed configuration shows.
-const LINES_SHOWN: usize = 40;
+/// How many lines at the end of its log a failed configuration shows.
+const LINES_SHOWN: usize = 20;
+/// With how many of dpkg's errors before.
+const ERRORS_SHOWN: usize = 3;
+/// How many lines before each of them.
+const LINES_BEFORE: usize = 10;
+/// What dpkg says when a package's script fails.
+const DPKG_ERROR: &str = "dpkg: error processing";
 /// How much of its log is kept.
 const LOG_BYTES_MAX: usize = 4 << 20;
 /// Virtual time that the packages' scripts may take.
@@ -115,10 +122,26 @@ fn failed(end: &End, log: &[u8]) -> Failure {
         other => format!("the machine ended: {other:?}"),
     };
     let log = String::from_utf8_lossy(log);
-    let lines: Vec<&str> = log.lines().collect();
-    let shown = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
-    let cause = format!("configuring the packages failed: {why}; the end of its log:\n{shown}");
+    let cause = format!("configuring the packages failed: {why}; of its log:\n{}", excerpt(&log));
     Failure::new(Exit::GuestFailed, cause, "--unpack-only leaves the packages unconfigured")
+}
+
+/// What came before each of dpkg's first errors, since the other packages are still configured after one, and the end.
+fn excerpt(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let errors = lines.iter().enumerate().filter(|(_, line)| line.starts_with(DPKG_ERROR));
+    let mut shown: BTreeSet<usize> =
+        errors.take(ERRORS_SHOWN).flat_map(|(at, _)| at.saturating_sub(LINES_BEFORE)..=at).collect();
+    shown.extend(lines.len().saturating_sub(LINES_SHOWN)..lines.len());
+    let mut text = String::new();
+    let mut next = 0;
+    for at in shown {
+        text.push_str(if at == next { "" } else { "...\n" });
+        text.push_str(lines[at]);
+        text.push('\n');
+        next = at + 1;
+    }
+    text.trim_end().to_owned()
 }
 
 /// Takes what the guest hands back, and shows how far it is.
@@ -167,5 +190,25 @@ impl Listener<'_> {
             self.log.drain(..self.said);
             self.said = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_script_s_words_are_shown_though_others_went_on() {
+        let mut lines: Vec<String> = (0..200).map(|number| format!("Setting up package{number}")).collect();
+        lines[50] = "no more of this".to_owned();
+        lines[51] = format!("{DPKG_ERROR} package hello (--configure):");
+        let shown = excerpt(&lines.join("\n"));
+        let first = shown.lines().take(2).collect::<Vec<_>>();
+        assert_eq!(first, ["...", "Setting up package41"]);
+        assert!(
+            shown.contains("no more of this\ndpkg: error processing package hello (--configure):\n...\n")
+        );
+        assert_eq!(shown.lines().count(), 2 + LINES_BEFORE + 1 + LINES_SHOWN);
+        assert_eq!(excerpt("one\ntwo"), "one\ntwo");
     }
 }
