@@ -227,11 +227,7 @@ impl<'a> Engine<'a> {
         let timer_at = self.timers.first(|timers| {
             soon.clear();
             soon.extend(timers.iter().map(|(_, timer)| timer.thread()));
-            let memory = policy.memory();
-            fetch(threads, machine, memory, soon);
-            if let Some(memory) = memory {
-                memory.fetch_queues(machine, soon);
-            }
+            fetch(threads, machine, policy.memory(), soon);
         });
         (cpu_at, timer_at)
     }

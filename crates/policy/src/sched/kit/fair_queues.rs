@@ -163,15 +163,6 @@ impl Memory for FairQueues {
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| u32::from(self.at[thread.index()] == u64::MAX)));
     }
-
-    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
-        touch(threads.iter().map(|thread| {
-            let Some(cpu) = machine.threads[thread.index()].last_cpu() else { return 0 };
-            // About as in `join`.
-            let at = self.clocks[cpu.index()].now.wrapping_add(self.at[thread.index()]);
-            self.trees.touch(cpu.index(), at.saturating_add(self.usual.1))
-        }));
-    }
 }
 
 fn weight(machine: &Machine, thread: ThreadId) -> u64 {

@@ -1,7 +1,6 @@
 //! Lists of ready threads, linked through arrays: no allocation when a thread moves between them.
 
 use super::{CpuSet, Memory, touch};
-use crate::sched::Machine;
 use crate::unit::{CpuId, ThreadId};
 use heap::vec;
 use heap::vec::Vec;
@@ -45,14 +44,6 @@ impl Lists {
 
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| self.links[thread.index()].list));
-    }
-
-    /// Touches the last of the lists in which `threads` stood last: they will be appended to them.
-    fn fetch_tails(&self, threads: &[ThreadId]) {
-        touch(threads.iter().map(|thread| {
-            let list = self.ends.get(self.links[thread.index()].list as usize);
-            list.and_then(|(_, tail)| self.links.get(*tail as usize)).map_or(0, |tail| tail.next)
-        }));
     }
 
     /// The list in which `thread` stands.
@@ -227,10 +218,6 @@ impl Memory for ReadyVector {
 
     fn fetch(&self, threads: &[ThreadId]) {
         self.lists.fetch(threads);
-    }
-
-    fn fetch_queues(&self, _: &Machine, threads: &[ThreadId]) {
-        self.lists.fetch_tails(threads);
     }
 }
 

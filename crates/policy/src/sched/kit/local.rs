@@ -91,8 +91,4 @@ impl Memory for LocalQueues {
     fn fetch(&self, threads: &[ThreadId]) {
         self.ready.fetch(threads);
     }
-
-    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
-        self.ready.fetch_queues(machine, threads);
-    }
 }

@@ -36,7 +36,6 @@ pub use tournament::Tournament;
 pub use trees::Trees;
 pub use warm::WarmQueues;
 
-use crate::sched::Machine;
 use crate::unit::{CpuId, ThreadId};
 
 /// What a policy remembers of threads, so that a mechanism with many of them can have it fetched into a cache before it is
@@ -47,11 +46,6 @@ pub trait Memory {
 
     /// Touches what is remembered of `threads`.
     fn fetch(&self, threads: &[ThreadId]);
-
-    /// Touches the places in queues where `threads`, which were fetched, will be put.
-    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
-        let _ = (machine, threads);
-    }
 }
 
 /// Reads values, so that what they stand in is in a cache when it is needed: many at once take little longer than one.

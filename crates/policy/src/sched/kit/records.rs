@@ -1,7 +1,7 @@
 //! Queues with a record of each thread beside them, and threads set aside until their record lets them go on.
 
 use super::{Lists, LocalQueues, Memory, touch};
-use crate::sched::{Machine, Setup};
+use crate::sched::Setup;
 use crate::unit::{CpuId, ThreadId};
 use core::ops::{Index, IndexMut};
 use heap::vec;
@@ -70,9 +70,5 @@ impl<T: Record> Memory for Records<T> {
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| self[*thread].word()));
         self.queues.fetch(threads);
-    }
-
-    fn fetch_queues(&self, machine: &Machine, threads: &[ThreadId]) {
-        self.queues.fetch_queues(machine, threads);
     }
 }

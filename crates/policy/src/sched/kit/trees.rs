@@ -94,16 +94,6 @@ impl Trees {
         Some((ThreadId(thread), key))
     }
 
-    /// Reads the nodes that putting in under `key` will change.
-    pub(super) fn touch(&self, tree: usize, key: u64) -> u32 {
-        let Tree { root, levels, .. } = self.trees[tree];
-        let Some(mut node) = self.nodes.get(root as usize) else { return 0 };
-        for _ in 0..levels {
-            node = &self.nodes[node.ids[node.larger(key).min(node.len - 1)] as usize];
-        }
-        node.ids[0] ^ node.ids[FULL - 1] ^ u32::from(node.keys[FULL / 2] == key)
-    }
-
     /// Puts `thread` into `tree` under `key`.
     pub fn push(&mut self, tree: usize, key: u64, thread: ThreadId) {
         if self.trees[tree].first == NIL {
