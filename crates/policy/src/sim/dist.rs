@@ -1,5 +1,6 @@
-//! Distributions of times, the same on every host (their logarithms come from `libm`, not from the host's library).
+//! Distributions of times, the same on every host: nothing comes from the host's mathematical library.
 
+use super::logarithm::ln;
 use crate::rng::Rng;
 use crate::unit::Ns;
 
@@ -34,7 +35,7 @@ impl Dist {
     pub fn draw(self, rng: &mut Rng) -> Ns {
         match self {
             Dist::Fixed(time) => time,
-            Dist::Exp(mean) => round(-(mean.0 as f64) * libm::log(rng.unit())),
+            Dist::Exp(mean) => round(-(mean.0 as f64) * ln(rng.unit())),
             Dist::Uniform(low, high) => low + round((high - low).0 as f64 * rng.unit()),
             Dist::Pareto(min, shape) => round(min.0 as f64 * libm::pow(rng.unit(), -1.0 / shape)),
         }
