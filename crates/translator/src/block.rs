@@ -190,6 +190,11 @@ impl Unit {
         head.insts.first().is_some_and(|inst| u64::from(inst.len) > room(head.va))
     }
 
+    /// The virtual page in which it goes on behind its first instruction.
+    pub(crate) fn page(&self) -> u64 {
+        self.blocks[0].va.wrapping_add(if self.crosses() { 2 } else { 0 }) >> PAGE_SHIFT
+    }
+
     /// All its instructions.
     pub(crate) fn insts(&self) -> impl Iterator<Item = &Inst> {
         self.blocks.iter().flat_map(|block| &block.insts)

@@ -6,11 +6,8 @@ use std::fmt::Write;
 
 /// The guest code of `block` and `code`, what it became.
 pub(crate) fn block(block: &Block, code: &[u8]) -> String {
-    let (at, page) = (
-        block.place.va,
-        if block.place.relative { " of a page that is mapped at several addresses" } else { "" },
-    );
-    let mut text = format!("guest block at {at:#x}{page}\n");
+    let page = if block.place.relative { " of a page that is mapped at several addresses" } else { "" };
+    let mut text = format!("guest block at {:#x}{page}\n", block.place.va);
     for (pc, inst) in block.guest.placed() {
         let _ = writeln!(text, "  {pc:16x}  {}", isa::disassemble(inst, pc));
     }

@@ -332,11 +332,13 @@ impl Store {
         if count == 0 {
             return 0;
         }
+        let mut relative = false;
         for id in own {
             // One that lies in two pages may be gone already; what replaced it is in both lists, too.
             let block = &mut self.blocks[id - self.below.0];
             let (place, incoming) = (block.place, std::mem::take(&mut block.incoming));
             self.by_place.remove(&place);
+            relative |= place.relative;
             self.note_removed(place);
             for slot in incoming {
                 code.set_slot(slot, self.way_out(slot));
@@ -345,6 +347,7 @@ impl Store {
         for id in below {
             let block = self.block(*id);
             let (place, mut incoming) = (block.place, block.incoming.clone());
+            relative |= place.relative;
             self.note_removed(place);
             incoming.extend(
                 self.footing.as_mut().and_then(|footing| footing.incoming.remove(id)).unwrap_or_default(),
@@ -353,26 +356,31 @@ impl Store {
                 code.set_slot(slot, self.way_out(slot));
             }
         }
+        if relative {
+            // They may be known under any address, but mostly stay for good: they are a library's.
+            self.note_all_removed();
+        }
         count
     }
 
-    /// Has caches forget the block at `place`.
+    /// Has caches forget the block at `place`, which is not relative, or is seen to by [`Store::note_all_removed`].
     fn note_removed(&mut self, place: Place) {
-        if place.relative {
-            // It may be known under any address, but mostly stays for good: it is a library's.
-            self.recent.fill(NONE_RECENT);
-            self.removed.push_all();
-        } else {
+        if !place.relative {
             self.recent[recent_index(place.va, self.recent.len())] = NONE_RECENT;
             self.removed.push(place.va);
         }
+    }
+
+    /// Has caches forget all blocks.
+    fn note_all_removed(&mut self) {
+        self.recent.fill(NONE_RECENT);
+        self.removed.push_all();
     }
 
     /// Forgets everything but the base.
     pub(crate) fn clear(&mut self, code: &mut CodeMemory) {
         self.by_place.clear();
         self.by_page.clear();
-        self.recent.fill(NONE_RECENT);
         self.blocks.clear();
         self.sites.clear();
         self.stubs.clear();
@@ -381,6 +389,6 @@ impl Store {
             footing.incoming.clear();
             footing.fill(code);
         }
-        self.removed.push_all();
+        self.note_all_removed();
     }
 }

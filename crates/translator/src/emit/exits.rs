@@ -5,9 +5,15 @@ use super::cold::Cold;
 use super::operands::Registers;
 use crate::abi::RAX;
 use crate::space::{JUMP_MASK, JumpEntry, Space, jump_index};
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use machine::ram::{PAGE_BYTES, PAGE_SHIFT};
 use std::mem::offset_of;
+
+/// Puts into `rcx` how far into the jump cache the block at the address in `rax` has its place.
+pub(super) fn jump_place(ops: &mut VecAssembler<X64Relocation>) {
+    dynasm!(ops ; .arch x64 ; mov ecx, eax ; shl ecx, 3 ; and ecx, JUMP_MASK);
+}
 
 impl Emitter<'_> {
     /// A label that leaves for `target` after the present instruction.
@@ -60,10 +66,8 @@ impl Emitter<'_> {
 
     /// Whether the code at `target` lies where it does as long as this unit's own does, and is relative if that is.
     pub(super) fn is_near(&self, target: u64) -> bool {
-        // Units that cross into a page are of that page.
-        let start = self.unit.blocks[0].va.wrapping_add(if self.unit.crosses() { 2 } else { 0 });
-        // An instruction there may go on in another page.
-        target >> PAGE_SHIFT == start >> PAGE_SHIFT && target % PAGE_BYTES != PAGE_BYTES - 2
+        // An instruction at the end may go on in another page.
+        target >> PAGE_SHIFT == self.unit.page() && target % PAGE_BYTES != PAGE_BYTES - 2
     }
 
     /// Jumps to where link slot `slot` says: `jmp [rip + ...]`.
@@ -101,11 +105,9 @@ impl Emitter<'_> {
     fn look_for_block(&mut self) {
         let jumps = offset_of!(Space, jumps) as i32;
         let code = jumps + 8;
+        jump_place(&mut self.ops);
         dynasm!(self.ops
             ; .arch x64
-            ; mov ecx, eax
-            ; shl ecx, 3
-            ; and ecx, JUMP_MASK
             ; cmp rax, [r15 + rcx + jumps]
             ; jne extern self.target.trampoline.lookup
             ; jmp QWORD [r15 + rcx + code]

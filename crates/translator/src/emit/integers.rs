@@ -84,6 +84,13 @@ impl Emitter<'_> {
         }
     }
 
+    /// Makes an address that stands in the code the value of guest register `guest`.
+    pub(crate) fn put_address(&mut self, guest: u8, address: u64) {
+        let d = self.destination(guest);
+        self.address(d, address);
+        self.put(guest, d);
+    }
+
     /// Notes where the page is mapped, for code that is relative to it; the unit's own address is in `rax`.
     pub(super) fn note_page(&mut self) {
         if !self.unit.relative {

@@ -1,10 +1,11 @@
 //! The ways into translated code and out of it.
 
+use super::exits::jump_place;
 use super::plan::KEPT_MAX;
 use crate::abi::{BIAS, PINNED, x_at};
 use crate::cache::CodeMemory;
 use crate::runtime;
-use crate::space::{JUMP_MASK, JumpEntry, Space};
+use crate::space::{JumpEntry, Space};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use machine::hart::Hart;
@@ -95,11 +96,9 @@ impl Trampoline {
 
         let lookup = base + ops.offset().0;
         let jumps = offset_of!(Space, jumps) as i32;
+        jump_place(&mut ops);
         dynasm!(ops
             ; .arch x64
-            ; mov ecx, eax
-            ; shl ecx, 3
-            ; and ecx, JUMP_MASK
             ; xor ecx, size_of::<JumpEntry>() as i32
             ; cmp rax, [r15 + rcx + jumps]
             ; jne >unknown

@@ -45,9 +45,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
 fn link(e: &mut Emitter<'_>, inst: &Inst) {
     if inst.rd != 0 {
         let next = e.pc.wrapping_add(u64::from(inst.len));
-        let d = e.destination(inst.rd);
-        e.address(d, next);
-        e.put(inst.rd, d);
+        e.put_address(inst.rd, next);
     }
 }
 

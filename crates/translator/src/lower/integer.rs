@@ -66,11 +66,7 @@ pub(super) fn lower(e: &mut Emitter<'_>, inst: &Inst) -> bool {
         Op::And | Op::Or | Op::Xor => logic(e, inst),
         Op::Addw | Op::Subw => word_sum(e, inst),
         Op::Addi => add_immediate(e, inst),
-        Op::Auipc => {
-            let d = e.destination(inst.rd);
-            e.address(d, e.pc.wrapping_add(i64::from(inst.imm).cast_unsigned()));
-            e.put(inst.rd, d);
-        }
+        Op::Auipc => e.put_address(inst.rd, e.pc.wrapping_add(i64::from(inst.imm).cast_unsigned())),
         Op::Addiw => {
             let a = e.get(inst.rs1, RAX);
             let d = e.destination(inst.rd);

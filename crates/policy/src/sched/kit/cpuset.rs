@@ -75,18 +75,14 @@ impl CpuSet {
 
     /// Takes the smallest member out.
     pub fn take_first(&mut self) -> Option<usize> {
-        if self.is_empty() {
-            return None;
-        }
-        let summary = self.summary.iter().position(|word| *word != 0)?;
-        let word = summary * 64 + self.summary[summary].trailing_zeros() as usize;
-        let (bits, first) = (self.words[word], word * 64 + self.words[word].trailing_zeros() as usize);
+        let word = next_bit(&self.summary, 0)?;
+        let bits = self.words[word];
         self.len -= 1;
         self.words[word] = bits & (bits - 1);
         if self.words[word] == 0 {
-            self.summary[summary] &= self.summary[summary] - 1;
+            self.summary[word / 64] &= !(1 << (word % 64));
         }
-        Some(first)
+        Some(word * 64 + bits.trailing_zeros() as usize)
     }
 
     /// The smallest member that is at least `from`.

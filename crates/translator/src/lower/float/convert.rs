@@ -87,8 +87,7 @@ fn to_integer(e: &mut Emitter<'_>, inst: &Inst) {
     match (inst.op, inst.rm == TOWARDS_ZERO) {
         (Op::FcvtWD | Op::FcvtWS, true) => scalar!(e, double, vcvttsd2si / vcvttss2si eax, Rx(a)),
         (Op::FcvtWD | Op::FcvtWS, false) => scalar!(e, double, vcvtsd2si / vcvtss2si eax, Rx(a)),
-        (_, true) => scalar!(e, double, vcvttsd2si / vcvttss2si rax, Rx(a)),
-        (_, false) => scalar!(e, double, vcvtsd2si / vcvtss2si rax, Rx(a)),
+        _ => to_long(e, inst, double, a),
     }
     // The most negative integer is the only one whose negation overflows.
     if matches!(inst.op, Op::FcvtWD | Op::FcvtWS) {
@@ -97,6 +96,15 @@ fn to_integer(e: &mut Emitter<'_>, inst: &Inst) {
         dynasm!(e.ops ; .arch x64 ; mov rcx, rax ; neg rcx ; jo =>slow);
     }
     e.put(inst.rd, RAX);
+}
+
+/// Converts the number in `xmm` to 64 bits with a sign, in `rax`.
+fn to_long(e: &mut Emitter<'_>, inst: &Inst, double: bool, xmm: u8) {
+    if inst.rm == TOWARDS_ZERO {
+        scalar!(e, double, vcvttsd2si / vcvttss2si rax, Rx(xmm));
+    } else {
+        scalar!(e, double, vcvtsd2si / vcvtss2si rax, Rx(xmm));
+    }
 }
 
 /// The host converts to integers with a sign; what is none of the lower half of those without, or no number, is known
@@ -112,7 +120,6 @@ fn to_unsigned(e: &mut Emitter<'_>, inst: &Inst) {
     let word = matches!(inst.op, Op::FcvtWuD | Op::FcvtWuS);
     begin(e, inst, singles(&[inst.rs1], double), false);
     let slow = e.fallback(inst);
-    e.clobber_rax();
     let a = e.f_get(inst.rs1, 0);
     if double {
         e.constant(RCX, if word { WORD_DOUBLE + 1 } else { HALF_DOUBLE });
@@ -121,11 +128,7 @@ fn to_unsigned(e: &mut Emitter<'_>, inst: &Inst) {
         let end = if word { WORD_SINGLE + 1 } else { HALF_SINGLE };
         dynasm!(e.ops ; .arch x64 ; vmovd eax, Rx(a) ; cmp eax, end ; jae =>slow);
     }
-    if inst.rm == TOWARDS_ZERO {
-        scalar!(e, double, vcvttsd2si / vcvttss2si rax, Rx(a));
-    } else {
-        scalar!(e, double, vcvtsd2si / vcvtss2si rax, Rx(a));
-    }
+    to_long(e, inst, double, a);
     if word {
         dynasm!(e.ops ; .arch x64 ; movsxd rax, eax);
     }
@@ -137,7 +140,6 @@ fn classify(e: &mut Emitter<'_>, inst: &Inst) {
     let double = inst.op == Op::FclassD;
     begin(e, inst, singles(&[inst.rs1], double), false);
     let slow = e.fallback(inst);
-    e.clobber_rax();
     let a = e.f_get(inst.rs1, 0);
     // The sign is in the highest bit, and so is the exponent's behind it.
     let (behind_exponent, last_normal) = if double {
