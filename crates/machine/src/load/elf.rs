@@ -154,6 +154,10 @@ fn segments(bytes: Bytes<'_>) -> Result<(Vec<Segment>, Vec<Part<'_>>), LoadError
             });
         }
         let (va, pa) = (table.u64(what, at + 16)?, table.u64(what, at + 24)?);
+        if let Some(value) = [va, pa].into_iter().find(|start| start.checked_add(memory_bytes - 1).is_none())
+        {
+            return Err(LoadError::Malformed { what: "a segment beyond the end of all addresses", value });
+        }
         let data = bytes.slice("segment", table.u64(what, at + 8)?, file_bytes)?;
         segments.push(Segment { va, pa, bytes: memory_bytes });
         parts.push(Part { what: "program", start: pa, data, bytes: memory_bytes });
@@ -299,6 +303,21 @@ mod tests {
         for entry in [0, ENTRY - 1, ENTRY + 16, u64::MAX] {
             file[24..32].copy_from_slice(&entry.to_le_bytes());
             assert!(matches!(parse(&file), Err(LoadError::Malformed { value, .. }) if value == entry));
+        }
+    }
+
+    #[test]
+    fn a_segment_may_end_where_addresses_do() {
+        for field in [16, 24] {
+            let mut file = sample();
+            file[24..32].copy_from_slice(&(if field == 16 { u64::MAX } else { ENTRY }).to_le_bytes());
+            // 16 bytes are the last of all addresses, or reach round to the first.
+            for (start, fits) in [(u64::MAX - 15, true), (u64::MAX - 14, false), (u64::MAX, false)] {
+                file[64 + field..72 + field].copy_from_slice(&start.to_le_bytes());
+                let refused =
+                    matches!(parse(&file), Err(LoadError::Malformed { value, .. }) if value == start);
+                assert_eq!(refused, !fits, "{start:#x} in field {field}");
+            }
         }
     }
 
