@@ -35,8 +35,8 @@ fn schedule(given: &Schedule, policy: &Registered) {
     match simulate(workload, policy, &options) {
         Ok(outcome) => {
             let style = Style { width: 80, ..Style::default() };
-            gantt::draw(&outcome, workload, options.cpus, &style);
-            svg::draw(&[outcome], workload, options.cpus);
+            let _ = gantt::draw(&outcome, workload, options.cpus, &style);
+            let _ = svg::draw(&[outcome], workload, options.cpus);
         }
         Err(stop @ (Stop::BadDecision { .. } | Stop::Stalled { .. })) => panic!("{}: {stop}", policy.name),
         Err(stop) => drop(given.locate(policy.name, &stop)),
@@ -54,7 +54,7 @@ fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
     if let Some(mut experiment) = scenario.balance.filter(|experiment| experiment.nodes <= 100) {
         experiment.jobs = 200;
         for balancer in policy::balance::POLICIES {
-            policy::balance::sim::run(&experiment, balancer, experiment.loads[0], scenario.seed);
+            let _ = policy::balance::sim::run(&experiment, balancer, experiment.loads[0], scenario.seed);
         }
     }
     // Four nodes and eight processes are 65,536 possibilities.
@@ -62,8 +62,7 @@ fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
     if let Some(problem) = scenario.allocate.filter(small) {
         for method in policy::alloc::METHODS {
             if let Ok(allocation) = (method.solve)(&problem, scenario.seed) {
-                problem.cost(&allocation);
-                problem.fairness(&allocation);
+                let _ = (problem.cost(&allocation), problem.fairness(&allocation));
             }
         }
     }

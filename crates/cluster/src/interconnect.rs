@@ -191,9 +191,11 @@ impl Interconnect {
             Destination::Nobody => Vec::new(),
         };
         let rail = &mut self.rails[number];
+        // A card that was restored may say that a frame was on the wire before the network's present.
+        let present = rail.network.now().0.saturating_sub(self.edge);
         let others = to.into_iter().filter(|node| *node != from);
         for (copy, to) in others.enumerate() {
-            let wire = wire + copy as u64 * flits;
+            let wire = wire.saturating_add(copy as u64 * flits).max(present);
             if self.keeps_journal {
                 let (now, bytes) = (rail.network.now().0, bytes.len() as u64);
                 rail.journal.push(saved::Injected { now, wire, bytes, from: from.0, to: to.0 });
@@ -201,7 +203,7 @@ impl Interconnect {
             let tag = rail.next_tag;
             rail.next_tag += 1;
             let packet = Packet { from, to, flits: u32::try_from(flits).unwrap_or(u32::MAX), class: 0, tag };
-            let sent = rail.network.inject(packet, Cycle(wire + self.edge));
+            let sent = rail.network.inject(packet, Cycle(wire.saturating_add(self.edge)));
             sent.unwrap_or_else(|error| {
                 unreachable!("an epoch is no longer than the way to the fabric: {error}")
             });

@@ -69,7 +69,7 @@ pub struct Traffic {
     pub unaddressed_frames: u64,
 }
 
-machine::state_fields!(Traffic {
+machine::state_counts!(Traffic {
     sent_frames,
     sent_bytes,
     received_frames,
@@ -187,7 +187,7 @@ impl Interface {
                 }
             };
             self.out_free = copied;
-            self.wire_free = wire + copies * self.clock.flits(sent.bytes.len() as u64);
+            self.wire_free = wire.saturating_add(copies * self.clock.flits(sent.bytes.len() as u64));
             self.traffic.sent_frames += 1;
             self.traffic.sent_bytes += sent.bytes.len() as u64;
             into.push(Departure { wire, to, bytes: sent.bytes });

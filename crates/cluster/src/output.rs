@@ -21,7 +21,7 @@ state_fields!(OutputHash { chain, open, bytes });
 impl OutputHash {
     /// Takes in what was written.
     pub fn update(&mut self, mut bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         while !bytes.is_empty() {
             let room = CHUNK_BYTES.saturating_sub(self.open.len());
             let (now, later) = bytes.split_at(room.min(bytes.len()));

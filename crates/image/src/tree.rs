@@ -182,6 +182,9 @@ impl Write for At<'_> {
     }
 }
 
+/// No path is longer: each of its folders is an entry with a path of its own. It is Linux's bound too.
+const PATH_BYTES_MAX: usize = 4096;
+
 /// The tree.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
@@ -254,6 +257,7 @@ impl Tree {
         if path.is_empty() || path == b"." {
             return Ok(());
         }
+        check_length(path)?;
         if path.split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b"..")) {
             return Err(format!("{}: not a plain path", String::from_utf8_lossy(path)));
         }
@@ -313,6 +317,7 @@ impl Tree {
     fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, String> {
         let mut path = path.to_vec();
         'again: for _ in 0..16 {
+            check_length(&path)?;
             let mut clean: Vec<u8> = Vec::new();
             let mut rest = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
             while let Some(part) = rest.next() {
@@ -339,6 +344,14 @@ impl Tree {
         }
         Err(format!("{}: too many links", String::from_utf8_lossy(&path)))
     }
+}
+
+fn check_length(path: &[u8]) -> Result<(), String> {
+    if path.len() <= PATH_BYTES_MAX {
+        return Ok(());
+    }
+    let start = String::from_utf8_lossy(&path[..32]);
+    Err(format!("{start}...: a path of {} bytes, more than {PATH_BYTES_MAX}", path.len()))
 }
 
 /// Where a link at `path` leads, as a path of the tree; `None` if out of it.
@@ -392,6 +405,18 @@ mod tests {
         tree.insert(b"b", Meta::root(0o777), Node::Symlink(b"a".to_vec())).expect("inserted");
         assert!(tree.insert(b"a/x", Meta::root(0o644), file("")).is_err());
         assert!(tree.file(b"a").is_none());
+    }
+
+    #[test]
+    fn paths_have_a_longest() {
+        let long = b"a/".repeat(PATH_BYTES_MAX);
+        let mut tree = Tree::new();
+        assert!(tree.insert(&long, Meta::root(0o755), Node::Directory).is_err());
+        assert!(tree.place(&long[..long.len() - 1], Meta::root(0o755), Node::Directory).is_err());
+        tree.insert(b"l", Meta::root(0o777), Node::Symlink(long)).expect("a target may be anything");
+        assert!(tree.insert(b"l/x", Meta::root(0o644), file("")).is_err());
+        assert_eq!(text(&tree), ["l"]);
+        assert!(tree.insert(&b"a/".repeat(PATH_BYTES_MAX / 2), Meta::root(0o755), Node::Directory).is_ok());
     }
 
     #[test]

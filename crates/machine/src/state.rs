@@ -119,6 +119,33 @@ macro_rules! state_fields {
     };
 }
 
+/// No count of what happened comes near this. One that did could not be added to.
+pub const COUNT_MAX: u64 = 1 << 50;
+
+/// As [`state_fields!`](crate::state_fields), for a list of counts, of which none is [`COUNT_MAX`] or more.
+#[macro_export]
+macro_rules! state_counts {
+    ($type:ty { $($field:ident),* $(,)? }) => {
+        impl $crate::state::State for $type {
+            fn save(&self, sink: &mut dyn FnMut(&[u8])) {
+                $($crate::state::State::save(&self.$field, sink);)*
+            }
+
+            fn restore(
+                &mut self,
+                source: &mut $crate::state::Source<'_>,
+            ) -> Result<(), $crate::state::StateError> {
+                let offset = source.offset();
+                $($crate::state::State::restore(&mut self.$field, source)?;)*
+                if [$(self.$field),*].iter().any(|count| *count >= $crate::state::COUNT_MAX) {
+                    return Err($crate::state::StateError::Invalid { offset });
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
 macro_rules! state_numbers {
     ($($type:ty),*) => {
         $(impl State for $type {
@@ -320,6 +347,21 @@ mod tests {
         for length in 0..bytes.len() {
             let refused = Sample::default().restore(&mut Source::new(&bytes[..length]));
             assert!(matches!(refused, Err(StateError::Truncated { .. })), "{length} bytes: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn counts_that_could_not_be_added_to_are_refused() {
+        #[derive(Debug, Default, PartialEq)]
+        struct Counts {
+            a: u64,
+            b: u64,
+        }
+        state_counts!(Counts { a, b });
+        for (b, fits) in [(COUNT_MAX - 1, true), (COUNT_MAX, false), (u64::MAX, false)] {
+            let bytes = saved(&Counts { a: 1, b });
+            let restored = Counts::default().restore(&mut Source::new(&bytes));
+            assert_eq!(restored.is_ok(), fits, "{b:#x}: {restored:?}");
         }
     }
 

@@ -111,8 +111,12 @@ fn renderer() -> Renderer {
 
 /// The known word nearest to `word`, if one is near enough to be what was meant.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = word.chars().count();
+    // Words of very different lengths are far from each other, and need not be compared.
+    let comparable = |candidate: &&str| length.abs_diff(candidate.chars().count()) <= 1 + candidate.len() / 4;
     known
         .into_iter()
+        .filter(comparable)
         .map(|candidate| (edit_distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min()

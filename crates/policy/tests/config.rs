@@ -51,6 +51,32 @@ fn mistakes_are_named_with_their_line() {
 }
 
 #[test]
+fn what_would_grow_without_bound_is_refused() {
+    let thread = "[[thread]]\nname = \"T\"\nprogram = []\n";
+    let many = "count = 9223372036854775807\nthreads = 4000000\nprogram = []";
+    let (said, at) = mistake(&format!("{thread}[[group]]\nname = \"A\"\n{many}"));
+    assert!(said.contains("at most 4000000 threads") && at == 6, "{said}");
+    let generated = "[[generate]]\nkind = \"poisson\"\njobs = 1000000\n".repeat(5);
+    assert!(mistake(&generated).0.contains("4,000,000"));
+    let own = "[[group.sync]]\nname = \"X\"\nkind = \"mutex\"\n[[group.sync]]\nname = \"Y\"\nkind = \"mutex\"\n\
+               [[group.sync]]\nname = \"Z\"\nkind = \"mutex\"\n";
+    let (said, at) = mistake(&format!("[[group]]\nname = \"A\"\ncount = 3000000\nprogram = []\n{own}"));
+    assert!(said.contains("synchronizers of their own") && at == 3, "{said}");
+    let variables: Vec<String> = ('a'..'j')
+        .zip('b'..)
+        .map(|(to, from)| format!("{to} = [{}]\n", format!("\"${from}\",").repeat(30)))
+        .collect();
+    let (said, _) = mistake(&format!("[let]\nj = 1\n{}{thread}", variables.concat()));
+    assert!(said.contains("the file grows beyond"), "{said}");
+    let process = |name: &str| {
+        format!("[[allocate.process]]\nname = \"{name}\"\ncpu = 9223372036854775807\nmemory = \"1KiB\"\n")
+    };
+    let node = "[[allocate.node]]\ncpu = 9223372036854775807\nmemory = \"1MiB\"\n";
+    let (said, _) = mistake(&format!("[allocate]\n{node}{}{}{}", process("a"), process("b"), process("c")));
+    assert!(said.contains("CPU is at most"), "{said}");
+}
+
+#[test]
 fn a_cycle_of_barriers_is_found_before_anything_runs() {
     let text = "
 [[sync]]

@@ -122,6 +122,18 @@ fn a_change_of_any_byte_and_any_missing_file_is_found_and_named() {
 }
 
 #[test]
+fn a_hart_that_counted_to_the_end_of_numbers_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    for (name, count) in [("far", machine::state::COUNT_MAX - 1), ("end", u64::MAX)] {
+        let dir = temp.path().join(name);
+        let mut node = filled();
+        node.harts[0].retired = count;
+        saved(&dir, &node, "a test").unwrap();
+        assert_eq!(used(&dir).is_ok(), name == "far", "{count}");
+    }
+}
+
+#[test]
 fn the_place_in_memory_is_named() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("snap");

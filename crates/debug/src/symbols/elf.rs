@@ -13,7 +13,7 @@ const UNDEFINED: u16 = 0;
 /// Bytes of the longest name that is kept whole.
 const NAME_BYTES_MAX: usize = 512;
 
-/// The symbols of the file's symbol tables.
+/// The symbols of the file's symbol table, of which it has one.
 ///
 /// Errors: [`SymbolError`].
 pub(super) fn parse(file: &[u8]) -> Result<Vec<Symbol>, SymbolError> {
@@ -33,7 +33,6 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<Symbol>, SymbolError> {
         let length = table.u64("", at + 32).map_err(damaged("a section header"))?;
         bytes.slice("", start, length).map_err(damaged("a section"))
     };
-    let mut all = Vec::new();
     for index in 0..count {
         let kind = table.u32("", index * SECTION_BYTES + 4).map_err(damaged("a section header"))?;
         if kind != SYMTAB {
@@ -44,10 +43,10 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<Symbol>, SymbolError> {
             return Err(SymbolError::Malformed { what: "a symbol table without its names" });
         }
         let (entries, strings) = (contents(index)?, contents(strings.into())?);
-        let room = SYMBOLS_MAX - all.len();
-        all.extend(entries.chunks_exact(SYMBOL_BYTES).take(room).filter_map(|entry| symbol(entry, strings)));
+        let entries = entries.chunks_exact(SYMBOL_BYTES).take(SYMBOLS_MAX);
+        return Ok(entries.filter_map(|entry| symbol(entry, strings)).collect());
     }
-    Ok(all)
+    Err(SymbolError::Stripped)
 }
 
 fn symbol(entry: &[u8], strings: &[u8]) -> Option<Symbol> {

@@ -16,6 +16,12 @@ const DIGITS: &[u8] = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0";
 const TOKEN_BYTES_MAX: usize = 1 << 15;
 /// The most that the names of [`STRIDE`] symbols take.
 const STRETCH_BYTES_MAX: usize = STRIDE * 256;
+/// The longest name, its kind included: the kernel's own bound.
+const NAME_BYTES_MAX: usize = 512;
+/// The most that all names together take.
+const NAMES_BYTES_MAX: usize = 256 << 20;
+/// Tables of tokens that are looked at before the search is given up: a kernel has one, and others were put there.
+const CANDIDATES_MAX: usize = 16;
 /// Where 64-bit RISC-V kernels are linked, for tables whose base a loader is to fill in.
 const LINK_BASE: u64 = 0xffff_ffff_8000_0000;
 
@@ -31,11 +37,17 @@ pub struct KernelTables {
 impl KernelTables {
     /// Looks for the tables in `bytes`.
     pub fn find(bytes: &[u8]) -> Option<KernelTables> {
-        let mut from = 0;
+        let (mut from, mut candidates) = (0, 0);
         while let Some(found) = find(&bytes[from..], DIGITS) {
             let digits = from + found;
-            if let Some(tables) = at_digits(bytes, digits) {
-                return Some(tables);
+            if let Some(tokens) = tokens_at(bytes, digits) {
+                if let Some(tables) = around(bytes, tokens) {
+                    return Some(tables);
+                }
+                candidates += 1;
+                if candidates == CANDIDATES_MAX {
+                    return None;
+                }
             }
             from = digits + 1;
         }
@@ -53,14 +65,21 @@ impl KernelTables {
         let base = if base == 0 { LINK_BASE } else { base };
         let mut symbols = Vec::with_capacity(self.count);
         let mut at = self.names;
-        let mut text = Vec::new();
+        let (mut text, mut names_bytes) = (Vec::new(), 0);
         for index in 0..self.count {
             let (start, length) = name_at(bytes, at).ok_or(damaged("a name"))?;
             let codes = bytes.get(start..start + length).ok_or(damaged("a name"))?;
             text.clear();
             for code in codes {
                 let (from, to) = self.tokens[usize::from(*code)];
+                if text.len() + (to - from) > NAME_BYTES_MAX {
+                    return Err(damaged("a name too long"));
+                }
                 text.extend_from_slice(&bytes[from..to]);
+            }
+            names_bytes += text.len();
+            if names_bytes > NAMES_BYTES_MAX {
+                return Err(damaged("the names together"));
             }
             let offset = word(bytes, self.offsets + index * 4).ok_or(damaged("an address"))?;
             let (kind, name) = text.split_first().ok_or(damaged("an empty name"))?;
@@ -75,7 +94,10 @@ impl KernelTables {
     }
 }
 
-fn at_digits(bytes: &[u8], digits: usize) -> Option<KernelTables> {
+/// The tokens, and where the index behind them ends, which confirms them.
+type Tokens = (Vec<(usize, usize)>, usize);
+
+fn tokens_at(bytes: &[u8], digits: usize) -> Option<Tokens> {
     let start = token_start(bytes, digits)?;
     let tokens = tokens(bytes, start)?;
     let index_at = (tokens.last()?.1 + 1).next_multiple_of(8);
@@ -86,10 +108,14 @@ fn at_digits(bytes: &[u8], digits: usize) -> Option<KernelTables> {
             return None;
         }
     }
-    let markers = markers(bytes, start)?;
-    let (names, count) = names(bytes, &markers, start)?;
-    let offsets = (index_at + TOKENS * 2).next_multiple_of(8);
-    Some(KernelTables { names, count, tokens, offsets })
+    Some((tokens, index_at + TOKENS * 2))
+}
+
+/// The tables before and behind the tokens.
+fn around(bytes: &[u8], (tokens, index_end): Tokens) -> Option<KernelTables> {
+    let markers = markers(bytes, tokens.first()?.0)?;
+    let (names, count) = names(bytes, &markers)?;
+    Some(KernelTables { names, count, tokens, offsets: index_end.next_multiple_of(8) })
 }
 
 /// The first token's place: 48 tokens before the digits, at a multiple of 8.
@@ -152,7 +178,7 @@ fn markers(bytes: &[u8], tokens: usize) -> Option<(usize, Vec<u32>)> {
 
 /// Where the names begin and how many there are: the count stands 8 bytes before them, and reading that many
 /// must meet every marker and end where the markers begin.
-fn names(bytes: &[u8], (markers_at, markers): &(usize, Vec<u32>), _tokens: usize) -> Option<(usize, usize)> {
+fn names(bytes: &[u8], (markers_at, markers): &(usize, Vec<u32>)) -> Option<(usize, usize)> {
     let last = usize::try_from(*markers.last()?).ok()?;
     let highest = markers_at.checked_sub(last)?;
     let lowest = highest.saturating_sub(STRETCH_BYTES_MAX);
@@ -270,6 +296,37 @@ mod tests {
             assert_eq!(symbols[4].address, LINK_BASE + 64);
             assert!(symbols[4].code);
         }
+    }
+
+    #[test]
+    fn a_name_of_tokens_is_no_longer_than_the_kernel_s() {
+        let mut file = sample(5);
+        // The token of `s`, of which every name has one, becomes longer than any name, and those behind it move on.
+        let tables = KernelTables::find(&file).unwrap();
+        let (start, (from, _)) = (tables.tokens[0].0, tables.tokens[usize::from(b's')]);
+        file.splice(from..from, b"s".repeat(NAME_BYTES_MAX + 8));
+        let ends = tables.tokens[255].1 + NAME_BYTES_MAX + 8 + 1;
+        let index = ends.next_multiple_of(8);
+        for code in usize::from(b's') + 1..TOKENS {
+            let offset = u16::try_from(tables.tokens[code].0 + NAME_BYTES_MAX + 8 - start).unwrap();
+            let at = index + 2 * code;
+            file[at..at + 2].copy_from_slice(&offset.to_le_bytes());
+        }
+        let tables = KernelTables::find(&file).expect("the tables agree with each other");
+        assert_eq!(tables.symbols(&file), Err(SymbolError::Malformed { what: "a name too long" }));
+    }
+
+    #[test]
+    fn a_search_that_was_led_astray_ends() {
+        let mut file = Vec::new();
+        // Tokens with their index, and nothing before them.
+        let sample = sample(5);
+        let tables = KernelTables::find(&sample).unwrap();
+        let tokens = &sample[tables.tokens[0].0 - 8..tables.offsets];
+        (0..CANDIDATES_MAX).for_each(|_| file.extend(tokens));
+        file.extend(&sample);
+        assert_eq!(KernelTables::find(&file), None);
+        assert!(KernelTables::find(&file[tokens.len()..]).is_some());
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Spec {
         &self.0
     }
 
+    /// How many nodes it has.
+    pub fn nodes(&self) -> u64 {
+        node_count(&self.0)
+    }
+
     /// Builds the network.
     ///
     /// Errors: a router with too many ports.
@@ -340,6 +345,7 @@ mod tests {
         assert_eq!(name("cube", Some(64)), "torus:4x4x4");
         assert_eq!(name("tree", Some(16)), "tree:2:4");
         assert_eq!(name("dragonfly", Some(72)), "dragonfly:2:4:2");
+        assert_eq!(Spec::parse("fattree:2:20").unwrap().nodes(), 1 << 20);
     }
 
     #[test]

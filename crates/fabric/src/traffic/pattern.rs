@@ -254,10 +254,10 @@ pub fn parse_permutation(text: &str, nodes: usize) -> Result<Pattern, Error> {
         let (Some(from), Some(target)) = (from, target) else {
             return malformed(format!("`{}` names no nodes", words.join(" ")));
         };
-        next = from + 1;
         if from as usize >= nodes || target as usize >= nodes {
             return impossible(format!("{from} to {target} in a network of {nodes} nodes"));
         }
+        next = from + 1;
         if to[from as usize].replace(target).is_some() {
             return impossible(format!("node {from} is given twice"));
         }
@@ -317,6 +317,8 @@ mod tests {
         assert_eq!(parse_permutation("1\n1\n0\n", 3).unwrap_err().span(), Some(2..3));
         assert!(parse_permutation("1\n2\n", 3).unwrap_err().to_string().contains("node 2"));
         assert!(parse_permutation("1 2 3\n", 3).is_err());
-        assert!(parse_permutation("9\n", 3).is_err());
+        for text in ["9\n", "4294967295 0\n", "0 4294967295\n", "4294967296 0\n"] {
+            assert!(parse_permutation(text, 3).is_err(), "{text}");
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::{ImageError, Progress, Sha256, Store};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
+use tar::EntryType;
 
 /// What runs in the guest.
 const SCRIPT: &str = include_str!("configure.sh");
@@ -25,7 +26,7 @@ const PATHS: &[u8] = b".multivac-paths";
 /// Mounted over while the guest ran: what it says of these says nothing about the root.
 const MOUNTED: [&[u8]; 5] = [b"dev", b"proc", b"run", b"sys", b"tmp"];
 /// No list of a root's paths is longer.
-const PATHS_BYTES_MAX: u64 = 256 << 20;
+const PATHS_BYTES_MAX: usize = 16 << 20;
 
 /// The checksum that determines a configured image, from that of its unpacked state.
 pub(super) fn key(unpacked: Sha256) -> Sha256 {
@@ -110,11 +111,18 @@ pub fn apply(tree: &mut Tree, spool: &mut Spool, changes: impl Read) -> Result<(
         Some(entry) => entry.map_err(|error| error.to_string())?,
         None => return Err("the guest handed nothing back".into()),
     };
-    if first.path_bytes().as_ref() != PATHS {
+    // Of another kind it could be long without as many bytes: a file with holes.
+    if first.path_bytes().as_ref() != PATHS || first.header().entry_type() != EntryType::Regular {
         return Err("it does not begin with the list of paths".into());
     }
     let mut list = Vec::new();
-    (&mut first).take(PATHS_BYTES_MAX).read_to_end(&mut list).map_err(|error| error.to_string())?;
+    (&mut first)
+        .take(PATHS_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut list)
+        .map_err(|error| error.to_string())?;
+    if list.len() > PATHS_BYTES_MAX {
+        return Err(format!("its list of paths is longer than {PATHS_BYTES_MAX} bytes"));
+    }
     let kept: BTreeSet<&[u8]> =
         list.split(|byte| *byte == 0).map(|path| path.strip_prefix(b"./").unwrap_or(path)).collect();
     let top = |path: &[u8]| path.split(|byte| *byte == b'/').next().unwrap_or(b"").to_vec();
@@ -217,6 +225,16 @@ mod tests {
         assert_eq!(error, Err("etc/new did not come back".to_owned()));
         let error = apply(&mut unpacked(), &mut spool(), &answer("./etc", &[("etc", "file")])[..]);
         assert_eq!(error, Ok(()), "a folder may become a file");
+        let long = answer(&" ".repeat(PATHS_BYTES_MAX + 1), &[]);
+        let error = apply(&mut unpacked(), &mut spool(), &long[..]);
+        assert!(error.as_ref().is_err_and(|error| error.contains("longer than")), "{error:?}");
+        let mut holed = answer("./etc ./etc/kept", &[]);
+        // The kind of the first entry becomes that of a file with holes, and the sum of the header that of its bytes.
+        holed[156] = b'S';
+        holed[148..156].fill(b' ');
+        let sum: u32 = holed[..512].iter().map(|byte| u32::from(*byte)).sum();
+        holed[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        assert!(apply(&mut unpacked(), &mut spool(), &holed[..]).is_err());
         let unlisted = answer("./etc", &[])[1024..].to_vec();
         assert!(apply(&mut unpacked(), &mut spool(), &unlisted[..]).is_err());
     }

@@ -17,8 +17,8 @@ pub type Shipped = Vec<Vec<u8>>;
 
 /// No control archive is larger, uncompressed.
 const CONTROL_BYTES_MAX: u64 = 64 << 20;
-/// A decoder's dictionary, in KiB: the largest that Debian's tools write.
-const XZ_MEMORY_KIB: u32 = 1 << 20;
+/// What a decoder may take, in KiB: Debian's tools write with dictionaries of 64 MiB at most.
+const XZ_MEMORY_KIB: u32 = 1 << 17;
 
 impl<'a> Deb<'a> {
     /// Opens a package in memory.

@@ -201,6 +201,8 @@ fn symbols(bytes: Bytes<'_>) -> Result<Symbols, LoadError> {
                 *place = Some(entry.u64("symbol", 8)?);
             }
         }
+        // A file has one; any number of them over the same bytes would take that many times as long.
+        break;
     }
     Ok(found)
 }
@@ -319,6 +321,21 @@ mod tests {
                 assert_eq!(refused, !fits, "{start:#x} in field {field}");
             }
         }
+    }
+
+    #[test]
+    fn only_the_first_symbol_table_counts() {
+        let mut file = sample();
+        // The strings at 264 become a second table, with the same names, that gives `tohost` another address.
+        file[60] = 3;
+        let second = file[200..264].to_vec();
+        file.extend(second);
+        let moved = u64::try_from(file.len()).unwrap();
+        let mut symbol = file[130..154].to_vec();
+        symbol[8..16].copy_from_slice(&(ENTRY + 1).to_le_bytes());
+        file[328 + 24..328 + 32].copy_from_slice(&moved.to_le_bytes());
+        file.extend(symbol);
+        assert_eq!(parse(&file).unwrap().symbols.tohost, Some(ENTRY + 8));
     }
 
     #[test]

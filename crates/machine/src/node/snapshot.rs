@@ -5,7 +5,7 @@
 //! shape goes on exactly as that one would have, whatever engine either has.
 
 use super::{Halt, Node, Turn};
-use crate::state::{Source, State, StateError};
+use crate::state::{COUNT_MAX, Source, State, StateError};
 
 /// A part of a node's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,12 @@ impl Node {
         match part {
             Part::Harts => {
                 for hart in &mut self.harts {
+                    let offset = source.offset();
                     hart.restore(&mut source)?;
                     hart.x[0] = 0;
+                    if hart.retired.max(hart.extra_cycles) >= COUNT_MAX {
+                        return Err(StateError::Invalid { offset });
+                    }
                 }
             }
             Part::Board => self.bus.restore(&mut source)?,

@@ -1,5 +1,6 @@
 //! Faults as data: what goes wrong in the network or with a node, and when.
 
+use super::network::Shape;
 use super::read::{Found, Reader};
 use super::{Config, units};
 use cluster::time::{NetworkClock, Ps};
@@ -60,8 +61,19 @@ pub(crate) enum Effect {
 /// How long a reordered packet is held back where the file does not say.
 const REORDER_PS: u64 = 50_000_000;
 
+/// Reads every `[[fault]]`.
+pub(super) fn faults(config: &Config, found: &Found<'_>) -> Vec<Fault> {
+    let shape = Shape::default();
+    let one = |(found, reader): (Found<'_>, Reader<'_>)| {
+        let fault = fault(config, &shape, &found, &reader);
+        reader.finish();
+        fault
+    };
+    found.tables("fault").into_iter().filter_map(one).collect()
+}
+
 /// Reads one `[[fault]]`.
-pub(super) fn fault(config: &Config, group: &Found<'_>, reader: &Reader<'_>) -> Option<Fault> {
+fn fault(config: &Config, shape: &Shape, group: &Found<'_>, reader: &Reader<'_>) -> Option<Fault> {
     let time = |key| reader.get(key).and_then(|found| found.quantity(units::picoseconds));
     let at_ps = time("at").unwrap_or(0);
     let until = reader.get("until");
@@ -69,7 +81,7 @@ pub(super) fn fault(config: &Config, group: &Found<'_>, reader: &Reader<'_>) -> 
     if let Some(found) = until.filter(|_| until_ps.is_some_and(|until| until <= at_ps)) {
         found.problem("the fault ends before it begins", "`until` is later than `at`");
     }
-    let ends = ends(config, reader);
+    let ends = ends(config, shape, reader);
     let effect = effect(group, reader);
     let partition = reader.get("partition").and_then(|found| {
         let names: Vec<String> = found.strings()?.into_iter().map(str::to_owned).collect();
@@ -110,7 +122,7 @@ fn known(config: &Config, found: &Found<'_>, name: &str) {
 }
 
 /// The ends of the link that a fault is about; all links as a word.
-fn ends(config: &Config, reader: &Reader<'_>) -> Option<Option<[String; 2]>> {
+fn ends(config: &Config, shape: &Shape, reader: &Reader<'_>) -> Option<Option<[String; 2]>> {
     let found = reader.get("link")?;
     if found.is_string() {
         // Whatever the word is, the fault is about links.
@@ -124,17 +136,17 @@ fn ends(config: &Config, reader: &Reader<'_>) -> Option<Option<[String; 2]>> {
     };
     known(config, &found, a);
     known(config, &found, b);
-    let (Ok(from), Ok(to), Ok(wiring)) = (config.place_of(a), config.place_of(b), config.wiring()) else {
+    let (Ok(from), Ok(to), Ok(topology)) = (config.place_of(a), config.place_of(b), shape.of(config)) else {
         return Some(None);
     };
-    if link(&wiring.topology, NodeId(from), NodeId(to)).is_none() {
-        let near = neighbours(&wiring.topology, NodeId(from), &config.names());
+    if link(topology, NodeId(from), NodeId(to)).is_none() {
+        let near = neighbours(topology, NodeId(from), config);
         let help = if near.is_empty() {
-            format!("in a {} nodes are joined to switches only: use \"all\"", wiring.topology.family().kind())
+            format!("in a {} nodes are joined to switches only: use \"all\"", topology.family().kind())
         } else {
             format!("`{a}` is joined to {}", near.join(", "))
         };
-        found.problem(format!("no link of the {} joins `{a}` and `{b}`", wiring.topology.name()), help);
+        found.problem(format!("no link of the {} joins `{a}` and `{b}`", topology.name()), help);
     }
     Some(Some([a.to_owned(), b.to_owned()]))
 }
@@ -171,12 +183,12 @@ fn link(topology: &Topology, a: NodeId, b: NodeId) -> Option<LinkId> {
 }
 
 /// The names of the nodes whose routers a node's is joined to.
-fn neighbours(topology: &Topology, node: NodeId, names: &[String]) -> Vec<String> {
+fn neighbours(topology: &Topology, node: NodeId, config: &Config) -> Vec<String> {
     let routers: Vec<_> =
         topology.neighbours(topology.attachment(node).0).map(|(_, other, _)| other).collect();
     let all = (0..topology.nodes()).filter_map(|place| u32::try_from(place).ok()).map(NodeId);
     let near = all.filter(|other| routers.contains(&topology.attachment(*other).0));
-    near.filter_map(|other| names.get(other.index())).map(|name| format!("`{name}`")).collect()
+    near.filter_map(|other| config.name_at(other.0)).map(|name| format!("`{name}`")).collect()
 }
 
 /// The changes of the network that the faults come to; a crash takes the node off it, too.

@@ -4,11 +4,13 @@ use super::read::{Found, Reader};
 use super::{Config, units};
 use crate::exit::{Exit, Failure};
 use crate::verb::topology::{Loaded, load};
+use cluster::address::NODES_MAX;
 use cluster::interconnect::Wiring;
 use cluster::time::{Bandwidth, NetworkClock, Ps};
 use fabric::routing::{Algorithm, Table};
-use fabric::topology::Spec;
+use fabric::topology::{Spec, Topology};
 use fabric::{Level, Switching};
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -56,6 +58,21 @@ impl Default for Network {
             buffer_flits: 4096,
             mtu: 1500,
         }
+    }
+}
+
+/// The shape of the network that a configuration asks for, built when somebody first asks, and once: a file may name
+/// many links of a large one.
+#[derive(Default)]
+pub(super) struct Shape(OnceCell<Result<Topology, String>>);
+
+impl Shape {
+    /// The shape.
+    ///
+    /// Errors: why there is none, in words.
+    pub(super) fn of(&self, config: &Config) -> Result<&Topology, String> {
+        let built = || config.wiring().map(|wiring| wiring.topology).map_err(|failure| failure.text);
+        self.0.get_or_init(built).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -142,6 +159,10 @@ impl Config {
     pub(crate) fn wiring(&self) -> Result<Wiring, Failure> {
         let network = &self.network;
         let nodes = self.node_count();
+        if nodes > NODES_MAX {
+            let cause = format!("{nodes} nodes are more than their addresses can tell apart");
+            return Err(Failure::new(Exit::Config, cause, format!("a cluster has at most {NODES_MAX}")));
+        }
         let Loaded { topology, routes, .. } = load(&network.topology, Some(nodes))?;
         let plain = |error: &fabric::Error| Failure::new(Exit::Config, error, error.help());
         if topology.nodes() != nodes as usize {

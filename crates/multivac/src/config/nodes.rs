@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 /// What a forked node is reckoned to copy of the memory that it shares.
 const FORK_BYTES: u64 = 20 << 20;
+/// How many nodes' names are looked through for one that was meant.
+const SUGGESTIONS_MAX: usize = 256;
 
 /// The words of `boot`.
 pub(super) const FORK: [(&str, bool); 2] = [("each", false), ("fork", true)];
@@ -62,11 +64,30 @@ impl Group {
 
     /// The names of its nodes, the first of which is number `first` of all.
     fn names(&self, first: u32) -> impl Iterator<Item = String> + '_ {
-        (0..self.count()).map(move |index| match &self.name {
-            None => format!("n{}", first + index),
+        (0..self.count()).map(move |index| self.name_of(index, first))
+    }
+
+    fn name_of(&self, index: u32, first: u32) -> String {
+        match &self.name {
+            None => format!("n{}", first.saturating_add(index)),
             Some(name) if self.count() == 1 => name.clone(),
             Some(name) => format!("{name}{index}"),
-        })
+        }
+    }
+
+    /// Which of its nodes is called `name`, the first of them being number `first` of all.
+    fn index_of(&self, name: &str, first: u32) -> Option<u32> {
+        let number = |prefix: &str| {
+            let digits = name.strip_prefix(prefix)?;
+            let number: u32 = digits.parse().ok()?;
+            (number.to_string() == digits).then_some(number)
+        };
+        let index = match &self.name {
+            None => number("n")?.checked_sub(first)?,
+            Some(own) if self.count() == 1 => return (own == name).then_some(0),
+            Some(own) => number(own)?,
+        };
+        (index < self.count()).then_some(index)
     }
 }
 
@@ -93,13 +114,18 @@ impl Config {
 
     /// All nodes with their names, in order.
     pub(crate) fn members(&self) -> Vec<(String, &Node)> {
-        let mut first = 0;
-        let mut members = Vec::new();
-        for group in &self.groups {
-            members.extend(group.names(first).map(|name| (name, &group.node)));
-            first += group.count();
-        }
-        members
+        self.numbered()
+            .flat_map(|(first, group)| group.names(first).map(|name| (name, &group.node)))
+            .collect()
+    }
+
+    /// The groups, each with the number of its first node.
+    fn numbered(&self) -> impl Iterator<Item = (u32, &Group)> {
+        self.groups.iter().scan(0u32, |next, group| {
+            let first = *next;
+            *next = next.saturating_add(group.count());
+            Some((first, group))
+        })
     }
 
     /// The names of all nodes, in order.
@@ -107,15 +133,24 @@ impl Config {
         self.members().into_iter().map(|(name, _)| name).collect()
     }
 
+    /// The name of the node at a place.
+    pub(super) fn name_at(&self, place: u32) -> Option<String> {
+        let (first, group) = self.numbered().take_while(|(first, _)| *first <= place).last()?;
+        Some(group.name_of(place - first, first)).filter(|_| place - first < group.count())
+    }
+
     /// The place of the node called `name`; else what was meant, or what there is.
     pub(crate) fn place_of(&self, name: &str) -> Result<u32, String> {
-        let names = self.names();
-        if let Some(place) = names.iter().position(|known| known == name) {
-            return Ok(u32::try_from(place).unwrap_or(u32::MAX));
+        let found = self.numbered().find_map(|(first, group)| Some(first + group.index_of(name, first)?));
+        if let Some(place) = found {
+            return Ok(place);
         }
-        Err(match (did_you_mean(name, names.iter().map(String::as_str)), names.first(), names.last()) {
-            (Some(near), ..) if names.len() > 1 => format!("did you mean `{near}`?"),
-            (_, Some(only), _) if names.len() == 1 => format!("the only node is `{only}`"),
+        let names = || self.numbered().flat_map(|(first, group)| group.names(first));
+        let near: Vec<String> = names().take(SUGGESTIONS_MAX).collect();
+        let last = self.numbered().last().map(|(first, group)| group.name_of(group.count() - 1, first));
+        Err(match (did_you_mean(name, near.iter().map(String::as_str)), near.first(), last) {
+            (Some(near), ..) if self.node_count() > 1 => format!("did you mean `{near}`?"),
+            (_, Some(only), _) if self.node_count() == 1 => format!("the only node is `{only}`"),
             (_, Some(first), Some(last)) => format!("nodes are `{first}` to `{last}`"),
             _ => String::new(),
         })

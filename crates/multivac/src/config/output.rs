@@ -1,5 +1,6 @@
 //! `[output]`: what a run leaves behind.
 
+use super::network::Shape;
 use super::read::{Found, Reader};
 use super::sections::Source;
 use super::{Config, print};
@@ -45,10 +46,11 @@ impl Config {
         if output.pcap.is_empty() {
             captured.nodes = (0..).map(NodeId).zip(self.names()).collect();
         }
+        let shape = Shape::default();
         for name in &output.pcap {
             let refused = |(cause, help): (String, String)| Failure::new(Exit::Config, cause, help);
             match name.split_once(':') {
-                Some(ends) => captured.links.push(wire(self, ends).map_err(refused)?),
+                Some(ends) => captured.links.push(wire(self, &shape, ends).map_err(refused)?),
                 None => captured.nodes.push((node(self, name).map_err(refused)?, name.clone())),
             }
         }
@@ -62,8 +64,8 @@ fn node(config: &Config, name: &str) -> Result<NodeId, (String, String)> {
 }
 
 /// The link between the routers of two nodes, or between two routers, `r0` for instance; else as [`node`].
-fn wire(config: &Config, (a, b): (&str, &str)) -> Result<Wire, (String, String)> {
-    let topology = config.wiring().map_err(|failure| (failure.text, String::new()))?.topology;
+fn wire(config: &Config, shape: &Shape, (a, b): (&str, &str)) -> Result<Wire, (String, String)> {
+    let topology = shape.of(config).map_err(|text| (text, String::new()))?;
     let router = |name: &str| {
         let number = name.strip_prefix('r').and_then(|number| number.parse().ok());
         match (node(config, name), number) {
@@ -86,7 +88,8 @@ fn wire(config: &Config, (a, b): (&str, &str)) -> Result<Wire, (String, String)>
 /// Reads the section.
 pub(super) fn output(config: &mut Config, reader: &Reader<'_>, source: &Source<'_>) {
     if let Some((found, names)) = reader.get("pcap").and_then(|found| Some((found, found.strings()?))) {
-        names.iter().for_each(|name| check(config, &found, name));
+        let shape = Shape::default();
+        names.iter().for_each(|name| check(config, &shape, &found, name));
         config.output.pcap = names.into_iter().map(str::to_owned).collect();
     }
     let path = |key| Some(source.path(reader.get(key)?.string()?));
@@ -94,9 +97,9 @@ pub(super) fn output(config: &mut Config, reader: &Reader<'_>, source: &Source<'
     config.output.trace = path("trace").or(config.output.trace.take());
 }
 
-fn check(config: &Config, found: &Found<'_>, name: &str) {
+fn check(config: &Config, shape: &Shape, found: &Found<'_>, name: &str) {
     let problem = match name.split_once(':') {
-        Some(ends) => wire(config, ends).err(),
+        Some(ends) => wire(config, shape, ends).err(),
         None => node(config, name).err(),
     };
     if let Some((cause, help)) = problem {

@@ -93,12 +93,7 @@ fn whole(config: &mut Config, top: &Reader<'_>, source: &Source<'_>, end: usize,
         reader.finish();
     }
     if let Some(found) = top.get("fault") {
-        config.faults.clear();
-        for (found, reader) in found.tables("fault") {
-            let fault = fault::fault(config, &found, &reader);
-            config.faults.extend(fault);
-            reader.finish();
-        }
+        config.faults = fault::faults(config, &found);
     }
     if let Some(reader) = top.get("run").and_then(|found| found.table("run")) {
         run(config, &reader, source);

@@ -148,6 +148,49 @@ fn forks_and_consoles_are_of_nodes_that_there_are() {
 }
 
 #[test]
+fn a_large_cluster_is_built_once_whatever_names_its_parts() {
+    let links: String = (0..400)
+        .map(|node| format!("[[fault]]\nlink = [\"n{node}\", \"n{}\"]\nloss = 0.5\n", node + 1))
+        .collect();
+    let wires: Vec<String> = (0..400).map(|node| format!("\"n{node}:n{}\"", node + 1)).collect();
+    let text = format!(
+        "schema = 1\n[[node]]\ncount = 60000\nmemory = \"4MiB\"\nboot = \"fork\"\n[network]\ntopology = \"ring\"\n{links}\
+         [output]\npcap = [{}]\n",
+        wires.join(", ")
+    );
+    let began = std::time::Instant::now();
+    let config = match parse(&text) {
+        Ok(config) => config,
+        // A host with little memory refuses that many nodes, after all has been read.
+        Err(refused) => return assert!(refused.text.matches("error:").count() == 1, "{}", refused.text),
+    };
+    assert_eq!(config.faults.len(), 400);
+    assert_eq!(config.captured().unwrap().unwrap().links.len(), 400);
+    // Built for each link it takes minutes.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn nodes_are_found_by_name() {
+    let text = "schema = 1\n[[node]]\ncount = 2\n[[node]]\ncount = 3\nname = \"a\"\n[[node]]\nname = \"b\"\n[[node]]\n";
+    let config = parse(text).unwrap();
+    for (place, name) in (0..).zip(config.names()) {
+        assert_eq!((config.place_of(&name), config.name_at(place)), (Ok(place), Some(name)));
+    }
+    assert_eq!((config.node_count(), config.name_at(7)), (7, None));
+    for wrong in ["n2", "n7", "n", "n00", "n+1", "a3", "a", "b0", "n99999999999", ""] {
+        assert!(config.place_of(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(config.place_of("nn").unwrap_err(), "did you mean `n0`?");
+    assert_eq!(config.place_of("zzzzzz").unwrap_err(), "nodes are `n0` to `n6`");
+    let crowd = "[[node]]\ncount = 65534\n".repeat(3);
+    let found = refused(&format!(
+        "schema = 1\n{crowd}[network]\ntopology = \"torus\"\n[[fault]]\nlink = [\"n0\", \"n1\"]\ndown = true\n"
+    ));
+    assert!(found.contains("more than their addresses"), "{found}");
+}
+
+#[test]
 fn broken_and_foreign_text_is_refused() {
     for text in [
         "",

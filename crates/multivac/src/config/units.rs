@@ -132,7 +132,7 @@ impl Scale {
         if !fraction.is_empty() {
             let parts: u128 = fraction.parse().map_err(|_| bad())?;
             let scale = 10u128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-            value += parts * factor / scale;
+            value = value.checked_add(parts * factor / scale).ok_or_else(too_large)?;
         }
         u64::try_from(value).map_err(|_| too_large())
     }
@@ -212,5 +212,7 @@ mod tests {
             assert!(nanoseconds(text).is_err(), "{text}");
         }
         assert!(bytes("16777216TiB").unwrap_err().contains("too large"));
+        // The whole part just fits what is reckoned in, and the fraction no longer does.
+        assert!(bytes("340282366920938463463374607431768211.999kB").unwrap_err().contains("too large"));
     }
 }

@@ -59,7 +59,7 @@ pub struct Counters {
     pub failed_requests: u64,
 }
 
-crate::state_fields!(Counters { read_bytes, written_bytes, failed_requests });
+crate::state_counts!(Counters { read_bytes, written_bytes, failed_requests });
 
 /// The device.
 #[derive(Debug)]

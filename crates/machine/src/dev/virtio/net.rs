@@ -13,7 +13,7 @@
 use super::queue::Violation;
 use super::{QueueSet, Service, Virtio, feature};
 use crate::state::{Source, State, StateError};
-use crate::state_fields;
+use crate::{state_counts, state_fields};
 use std::collections::VecDeque;
 
 /// Most frames that wait in each direction.
@@ -46,7 +46,7 @@ pub struct Counters {
     pub received_dropped_frames: u64,
 }
 
-state_fields!(Counters { sent_frames, received_frames, sent_dropped_frames, received_dropped_frames });
+state_counts!(Counters { sent_frames, received_frames, sent_dropped_frames, received_dropped_frames });
 
 /// A frame that the guest has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,11 +105,23 @@ impl State for Net {
         let Net { mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed, .. } = self;
         let fields: [&mut dyn State; 8] =
             [mac, connected, link_up, inbox, outbox, counters, ready_queues, config_changed];
+        let offset = source.offset();
         fields.into_iter().try_for_each(|field| field.restore(source))?;
+        if !(are_carried(&self.inbox) && are_carried(self.outbox.iter().map(|sent| &sent.bytes))) {
+            return Err(StateError::Invalid { offset });
+        }
         self.inbox_bytes = self.inbox.iter().map(Vec::len).sum();
         self.outbox_bytes = self.outbox.iter().map(|sent| sent.bytes.len()).sum();
         Ok(())
     }
+}
+
+/// Whether these are frames that can wait on a card.
+fn are_carried<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) -> bool {
+    let mut count = 0..FRAMES_MAX;
+    frames
+        .into_iter()
+        .all(|frame| count.next().is_some() && (FRAME_BYTES_MIN..=FRAME_BYTES_MAX).contains(&frame.len()))
 }
 
 impl Net {
@@ -325,6 +337,28 @@ mod tests {
 
     fn taken(driver: &mut Driver) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| net(driver).take_frame()).map(|sent| sent.bytes).collect()
+    }
+
+    #[test]
+    fn a_card_that_cannot_be_is_not_restored() {
+        let restored = |spoil: fn(&mut Net)| {
+            let mut net = Net::new(ADDRESS, true);
+            net.outbox.push_back(Sent { tick: 1, bytes: vec![0; FRAME_BYTES_MAX] });
+            spoil(&mut net);
+            let mut bytes = Vec::new();
+            net.save(&mut |part| bytes.extend_from_slice(part));
+            Net::new(ADDRESS, true).restore(&mut Source::new(&bytes))
+        };
+        assert_eq!(restored(|_| {}), Ok(()));
+        let spoils: [fn(&mut Net); 4] = [
+            |net| net.outbox[0].bytes.push(0),
+            |net| net.inbox.push_back(vec![0; FRAME_BYTES_MIN - 1]),
+            |net| net.inbox = vec![vec![0; 60]; FRAMES_MAX + 1].into(),
+            |net| net.counters.received_frames = u64::MAX,
+        ];
+        for (number, spoil) in spoils.into_iter().enumerate() {
+            assert!(restored(spoil).is_err(), "spoil {number}");
+        }
     }
 
     #[test]

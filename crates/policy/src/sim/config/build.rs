@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 const THREADS_MAX: usize = 4_000_000;
+/// No workload has more synchronizers.
+const SYNCS_MAX: usize = 2 * THREADS_MAX;
 const DEFAULT_POLICIES: [&str; 3] = ["time-sharing", "two-level", "gang"];
 
 pub(super) fn scenario(spec: Spec) -> Checked<Scenario> {
@@ -114,7 +116,7 @@ impl Builder {
             ));
         }
         let count = group.count.as_ref().map_or(1, |count| *count.get_ref());
-        if count == 0 || self.workload.tasks.len() + count.saturating_mul(width) > THREADS_MAX {
+        if count == 0 || !self.has_room(count.saturating_mul(width), THREADS_MAX) {
             let span = group.count.as_ref().map_or(span.clone(), Spanned::span);
             return Err(ConfigError::new(
                 span,
@@ -149,6 +151,18 @@ impl Builder {
             let program =
                 member.program.as_ref().map(|program| self.compile(program, &mut scope)).transpose()?;
             members.push((member, program));
+        }
+        if count.saturating_mul(scope.list.len())
+            > SYNCS_MAX - self.workload.synchronizers.len().min(SYNCS_MAX)
+        {
+            let span = group.count.as_ref().map_or(span, Spanned::span);
+            let message =
+                format!("all copies of all groups have at most {SYNCS_MAX} synchronizers of their own");
+            return Err(ConfigError::new(
+                span,
+                message,
+                "make fewer copies, or declare them outside of the group",
+            ));
         }
         let priority = check_priority(group.priority.as_ref())?;
         let (weight, cap) = (check_weight(group.weight.as_ref())?, check_cap(group.cap.as_ref())?);
@@ -206,6 +220,11 @@ impl Builder {
             self.workload.programs[*program as usize][*phase] = Op::SendTo(ThreadId::new(thread));
         }
         Ok(())
+    }
+
+    /// Whether a workload of at most `most` threads has room for so many more.
+    pub(super) fn has_room(&self, threads: usize, most: usize) -> bool {
+        self.workload.tasks.len().saturating_add(threads) <= most
     }
 
     /// Adds a generated program.

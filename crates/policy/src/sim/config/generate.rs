@@ -26,7 +26,7 @@ pub(super) fn generate(
         ));
     }
     let width = given.width.as_ref().map_or(cpus, |width| *width.get_ref());
-    if width == 0 || width.saturating_mul(jobs) > 4 * JOBS_MAX {
+    if width == 0 || !builder.has_room(width.saturating_mul(jobs), 4 * JOBS_MAX) {
         let span = given.width.as_ref().map_or(span, Spanned::span);
         return Err(ConfigError::new(span, "a job has at least one thread, all jobs at most 4,000,000", ""));
     }

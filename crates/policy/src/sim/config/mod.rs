@@ -56,6 +56,9 @@ impl ConfigError {
     }
 }
 
+/// A file that grows longer when its variables are put in is refused.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
 type Checked<T> = Result<T, ConfigError>;
 
 /// Reads a scenario with its variables as the text sets them: what `multivac schedule` does before it runs anything.
@@ -182,7 +185,17 @@ impl Document {
             if matches!(value, toml::Value::Datetime(_)) {
                 return Err(located(ConfigError::new(0..0, format!("`{name}` is a date"), ""), &self.source));
             }
-            text = text.replace(&format!("\"${name}\""), &value.to_string());
+            let (word, value) = (format!("\"${name}\""), value.to_string());
+            if text.len().saturating_add(text.matches(&word).count().saturating_mul(value.len()))
+                > TEXT_BYTES_MAX
+            {
+                let message = format!("with `{name}` put in, the file grows beyond {TEXT_BYTES_MAX} bytes");
+                return Err(located(
+                    ConfigError::new(0..0, message, "variables that hold variables multiply"),
+                    &self.source,
+                ));
+            }
+            text = text.replace(&word, &value);
         }
         if let Some(at) = text.find("\"$") {
             let end = text[at + 1..].find('"').map_or(text.len(), |length| at + length + 2);

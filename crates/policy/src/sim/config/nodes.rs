@@ -8,9 +8,12 @@ use crate::balance::sim::Experiment;
 use crate::unit::NodeId;
 use serde_spanned::Spanned;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const NODES_MAX: usize = 100_000;
 const BALLS_MAX: usize = 10_000_000;
+/// Sums over all processes are far from the end of numbers.
+const CPU_MAX: u64 = 1 << 40;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -80,6 +83,14 @@ pub(super) fn balance(given: &Spanned<Balance>) -> Checked<Experiment> {
     })
 }
 
+fn check_cpu(cpu: u64, span: &Range<usize>) -> Checked<()> {
+    if cpu > CPU_MAX {
+        let message = format!("a demand or supply of CPU is at most {CPU_MAX}");
+        return Err(ConfigError::new(span.clone(), message, "choose a larger unit"));
+    }
+    Ok(())
+}
+
 pub(super) fn allocate(given: &Spanned<Allocate>) -> Checked<Problem> {
     let given = given.get_ref();
     let topology = match &given.topology {
@@ -97,6 +108,7 @@ pub(super) fn allocate(given: &Spanned<Allocate>) -> Checked<Problem> {
     for spec in given.node.as_deref().unwrap_or_default() {
         let spec_span = spec.span();
         let spec = spec.get_ref();
+        check_cpu(spec.cpu, &spec_span)?;
         for _ in 0..spec.count.unwrap_or(1) {
             let name = spec.name.clone().filter(|_| spec.count.is_none());
             let name = name.unwrap_or_else(|| format!("n{}", nodes.len()));
@@ -117,6 +129,7 @@ pub(super) fn allocate(given: &Spanned<Allocate>) -> Checked<Problem> {
     let mut processes = Vec::new();
     for spec in &given.process {
         let spec = spec.get_ref();
+        check_cpu(spec.cpu, &spec.name.span())?;
         let pinned = match &spec.on {
             None => None,
             Some(name) => {
