@@ -1,20 +1,18 @@
 //! What a policy may look at, and what it is built from.
 
-use super::kit::{CpuSet, Packing};
+use super::kit::{CpuSet, Packing, touch};
 use crate::unit::{CpuId, GroupId, Ns, ThreadId};
 use core::fmt;
+use heap::vec;
 use heap::vec::Vec;
 
-/// The facts about a thread that the mechanism keeps, in 16 bytes: there are many threads, and each look at one that has not
-/// been looked at for long is a cache miss.
+/// What a policy may know of a thread, but for where it ran last.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(16))]
 pub struct Thread {
     /// The group it belongs to.
     pub group: GroupId,
     /// Its share relative to others, for fair and credit policies; 1024 is usual.
     pub weight: u32,
-    last_cpu: u32,
     /// The most of one CPU it may have, in thousandths; 0 is no cap.
     pub cap_permille: u16,
     /// 0 to 31; a larger one goes first.
@@ -22,26 +20,14 @@ pub struct Thread {
     flags: u8,
 }
 
-const NOWHERE: u32 = u32::MAX;
 const WARM: u8 = 1;
 const HOLDS_SPIN_LOCK: u8 = 2;
 
 impl Thread {
-    /// A thread of `group` of middle priority, with the usual weight and no cap, that has not run yet.
+    /// A thread of `group` of middle priority, with the usual weight and no cap.
     #[must_use]
     pub fn new(group: GroupId) -> Thread {
-        Thread { group, weight: 1024, last_cpu: NOWHERE, cap_permille: 0, priority: 16, flags: 0 }
-    }
-
-    /// Where it ran last.
-    #[must_use]
-    pub fn last_cpu(&self) -> Option<CpuId> {
-        (self.last_cpu != NOWHERE).then_some(CpuId(self.last_cpu))
-    }
-
-    /// It runs on `cpu`.
-    pub fn runs_on(&mut self, cpu: CpuId) {
-        self.last_cpu = cpu.0;
+        Thread { group, weight: 1024, cap_permille: 0, priority: 16, flags: 0 }
     }
 
     /// Whether most of its working set is still in the cache of the CPU where it ran last.
@@ -91,9 +77,44 @@ pub struct Machine {
     pub running: Vec<Option<ThreadId>>,
     /// The CPUs that were told to idle and have not been kicked since.
     pub idle: CpuSet,
+    /// Of each thread the CPU where it ran last. It is asked for at each turn, so these stand close together.
+    last: Vec<u32>,
 }
 
+/// In place of a CPU.
+const NOWHERE: u32 = u32::MAX;
+
 impl Machine {
+    /// A machine whose `cpus` CPUs idle, with threads that have not run yet.
+    #[must_use]
+    pub fn new(cpus: usize, threads: Vec<Thread>, groups: Vec<Group>) -> Machine {
+        let last = vec![NOWHERE; threads.len()];
+        let (running, idle) = (vec![None; cpus], CpuSet::full(cpus));
+        Machine { now: Ns::ZERO, threads, groups, running, idle, last }
+    }
+
+    /// Touches what is known of `threads`: where they ran last and, if asked for, their `facts`.
+    pub fn fetch(&self, threads: &[ThreadId], facts: bool) {
+        touch(threads.iter().map(|thread| self.last[thread.index()]));
+        if facts {
+            touch(threads.iter().map(|thread| self.threads[thread.index()].weight));
+        }
+    }
+
+    /// Where `thread` ran last, or runs.
+    #[must_use]
+    pub fn last_cpu(&self, thread: ThreadId) -> Option<CpuId> {
+        let last = self.last[thread.index()];
+        (last != NOWHERE).then_some(CpuId(last))
+    }
+
+    /// `thread` runs on `cpu`; where it ran before.
+    pub fn runs_on(&mut self, cpu: CpuId, thread: ThreadId) -> Option<CpuId> {
+        self.running[cpu.index()] = Some(thread);
+        let last = core::mem::replace(&mut self.last[thread.index()], cpu.0);
+        (last != NOWHERE).then_some(CpuId(last))
+    }
+
     /// The group of `thread`.
     #[must_use]
     pub fn group_of(&self, thread: ThreadId) -> &Group {

@@ -86,10 +86,9 @@ impl Engine<'_> {
             self.tally.switches += 1;
             self.tally.preemptions += u64::from(before.why == Left::Preempted);
         }
-        let reload = self.load(cpu, thread);
+        let from = self.machine.runs_on(cpu, thread);
+        let reload = self.load(cpu, thread, from);
         self.slot_used = true;
-        self.machine.running[cpu.index()] = Some(thread);
-        self.machine.threads[thread.index()].runs_on(cpu);
         self.threads[thread.index()].state = State::Running;
         let at = &mut self.cpus[cpu.index()];
         at.kicked = false;
@@ -140,7 +139,7 @@ impl Engine<'_> {
     pub(super) fn cold_kib(&self, thread: ThreadId) -> u64 {
         let (whole, left_at_kib) =
             (self.rarely[thread.index()].working_set_kib, self.rarely[thread.index()].left_at_kib);
-        match self.machine.threads[thread.index()].last_cpu() {
+        match self.machine.last_cpu(thread) {
             Some(cpu) if left_at_kib != u64::MAX => {
                 let brought = self.cpus[cpu.index()].brought_kib - left_at_kib;
                 self.options.costs.displaced_kib(whole, brought)
@@ -149,9 +148,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Brings the working set of `thread` to `cpu`; how long that takes.
-    fn load(&mut self, cpu: CpuId, thread: ThreadId) -> Ns {
-        let (options, from) = (self.options, self.machine.threads[thread.index()].last_cpu());
+    /// Brings the working set of `thread`, which ran last on `from`, to `cpu`; how long that takes.
+    fn load(&mut self, cpu: CpuId, thread: ThreadId, from: Option<CpuId>) -> Ns {
+        let options = self.options;
         let moved = from.is_some_and(|from| from != cpu);
         self.tally.migrations += u64::from(moved);
         if !self.caches {
@@ -226,7 +225,7 @@ impl Engine<'_> {
     }
 
     fn spins_on(&self, thread: ThreadId) -> Option<CpuId> {
-        let cpu = self.machine.threads[thread.index()].last_cpu()?;
+        let cpu = self.machine.last_cpu(thread)?;
         let spins = self.cpus[cpu.index()].doing == Doing::Spinning;
         (spins && self.machine.running[cpu.index()] == Some(thread)).then_some(cpu)
     }

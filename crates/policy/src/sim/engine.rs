@@ -152,13 +152,7 @@ impl<'a> Engine<'a> {
             steps: 0,
             idle_slots: 0,
             failure: None,
-            machine: Machine {
-                now: Ns::ZERO,
-                threads,
-                groups,
-                running: vec![None; cpus],
-                idle: CpuSet::full(cpus),
-            },
+            machine: Machine::new(cpus, threads, groups),
         }
     }
 
@@ -235,11 +229,7 @@ impl<'a> Engine<'a> {
     fn fire(&mut self) {
         let timer = self.timers.pop().expect("a timer is due");
         match timer {
-            Timer::Arrive(thread) => {
-                let job = self.machine.threads[thread.index()].group;
-                self.tally.arrived(job, self.machine.now);
-                self.make_ready(thread, Arrival::New);
-            }
+            Timer::Arrive(thread) => self.make_ready(thread, Arrival::New),
             Timer::Io(thread) => {
                 self.threads[thread.index()].waits = Waits::Nothing;
                 self.make_ready(thread, Arrival::Woken);
@@ -332,7 +322,7 @@ impl<'a> Engine<'a> {
 /// most of its time.
 fn fetch(threads: &[Runtime], machine: &Machine, memory: Option<&dyn Memory>, soon: &[ThreadId]) {
     touch(soon.iter().map(|thread| threads[thread.index()].pc));
-    touch(soon.iter().map(|thread| machine.threads[thread.index()].weight));
+    machine.fetch(soon, memory.is_none_or(Memory::facts));
     if let Some(memory) = memory {
         memory.fetch(soon);
     }

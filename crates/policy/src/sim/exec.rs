@@ -67,8 +67,7 @@ impl Engine<'_> {
 
     fn end(&mut self, cpu: CpuId, thread: ThreadId) {
         self.alive -= 1;
-        let job = self.machine.threads[thread.index()].group;
-        self.tally.ended(job, self.threads[thread.index()].demand, self.machine.now);
+        self.tally.ended(thread, self.threads[thread.index()].demand, self.machine.now);
         self.stop(cpu, Left::Ended);
     }
 
@@ -312,7 +311,7 @@ impl Engine<'_> {
     fn send(&mut self, thread: ThreadId, to: ThreadId) -> Then {
         let (options, now) = (self.options, self.machine.now);
         let node = |thread: ThreadId| {
-            let cpu = self.machine.threads[thread.index()].last_cpu();
+            let cpu = self.machine.last_cpu(thread);
             cpu.map(|cpu| cpu.index() * options.nodes / options.cpus)
         };
         let apart = node(to).is_some_and(|other| Some(other) != node(thread));

@@ -3,7 +3,7 @@
 use super::trace::{Activity, Trace};
 use super::{Options, Workload};
 use crate::sched::kit::Matrix;
-use crate::unit::{CpuId, GroupId, Ns};
+use crate::unit::{CpuId, Ns, ThreadId};
 use serde::Serialize;
 
 /// A sample of times, summed up.
@@ -128,18 +128,26 @@ pub struct JobTime {
     pub response_ns: u64,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct JobTally {
-    arrived: Option<Ns>,
+    arrived: Ns,
     ended: Ns,
     longest: Ns,
     demand: Ns,
 }
 
+/// A thread that has ended.
+struct End {
+    thread: ThreadId,
+    demand: Ns,
+    at: Ns,
+}
+
 /// The counters of a run in progress.
 #[derive(Default)]
 pub(super) struct Tally {
-    jobs: Vec<JobTally>,
+    /// In the order of time: what they mean for their jobs is found out at the end, since each job is far from the last.
+    ends: Vec<End>,
     times: [Ns; 4],
     exchanges: Vec<u64>,
     cells: (u64, u64),
@@ -162,18 +170,28 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(workload: &Workload) -> Tally {
-        Tally { jobs: vec![JobTally::default(); workload.jobs.len()], ..Tally::default() }
+        Tally { ends: Vec::with_capacity(workload.tasks.len()), ..Tally::default() }
     }
 
-    pub(super) fn arrived(&mut self, job: GroupId, now: Ns) {
-        self.jobs[job.index()].arrived.get_or_insert(now);
+    pub(super) fn ended(&mut self, thread: ThreadId, demand: Ns, at: Ns) {
+        self.ends.push(End { thread, demand, at });
     }
 
-    pub(super) fn ended(&mut self, job: GroupId, demand: Ns, now: Ns) {
-        let job = &mut self.jobs[job.index()];
-        job.ended = now;
-        job.longest = job.longest.max(demand);
-        job.demand += demand;
+    /// What came of each job, when all its threads have ended.
+    fn jobs(&self, workload: &Workload) -> Vec<JobTally> {
+        let empty = JobTally { arrived: Ns::MAX, ended: Ns::ZERO, longest: Ns::ZERO, demand: Ns::ZERO };
+        let mut jobs = vec![empty; workload.jobs.len()];
+        for task in &workload.tasks {
+            let arrived = &mut jobs[task.job.index()].arrived;
+            *arrived = task.arrival.min(*arrived);
+        }
+        for end in &self.ends {
+            let job = &mut jobs[workload.tasks[end.thread.index()].job.index()];
+            job.ended = end.at;
+            job.longest = job.longest.max(end.demand);
+            job.demand += end.demand;
+        }
+        jobs
     }
 
     pub(super) fn book(&mut self, activity: Activity, time: Ns) {
@@ -211,13 +229,13 @@ impl Tally {
         trace: Trace,
         matrix: Option<Vec<Vec<Option<String>>>>,
     ) -> Outcome {
-        let makespan = self.jobs.iter().map(|job| job.ended).max().unwrap_or_default();
+        let jobs = self.jobs(workload);
+        let makespan = jobs.iter().map(|job| job.ended).max().unwrap_or_default();
         let all = (makespan.0 as f64 * options.cpus as f64).max(1.0);
         let [useful, spinning, switching, reloading] = self.times.map(|time| time.0 as f64 / all);
         let idle = (1.0 - useful - spinning - switching - reloading).max(0.0);
-        let response = |job: &JobTally| (job.ended - job.arrived.unwrap_or_default()).0;
-        let slowdowns: Vec<f64> = self
-            .jobs
+        let response = |job: &JobTally| (job.ended - job.arrived).0;
+        let slowdowns: Vec<f64> = jobs
             .iter()
             .filter(|job| job.longest > Ns::ZERO)
             .map(|job| response(job) as f64 / job.longest.0 as f64)
@@ -235,7 +253,7 @@ impl Tally {
             jobs: workload.jobs.len(),
             threads: workload.tasks.len(),
             throughput_per_s: workload.jobs.len() as f64 / makespan.seconds().max(1e-9),
-            response: Distribution::of(self.jobs.iter().map(response).collect()),
+            response: Distribution::of(jobs.iter().map(response).collect()),
             slowdown_mean: slowdowns.iter().sum::<f64>() / slowdowns.len().max(1) as f64,
             utilization: Utilization { useful, spinning, switching, reloading, idle },
             preemptions: self.preemptions,
@@ -252,11 +270,7 @@ impl Tally {
             slots: self.slots,
             matrix_use: if self.cells.1 == 0 { 1.0 } else { mean(self.cells.0, self.cells.1) },
             matrix: matrix.unwrap_or_default(),
-            job_times: if few {
-                workload.jobs.iter().zip(&self.jobs).map(job_time).collect()
-            } else {
-                Vec::new()
-            },
+            job_times: if few { workload.jobs.iter().zip(&jobs).map(job_time).collect() } else { Vec::new() },
             events: self.events,
             decisions: self.decisions,
             trace,

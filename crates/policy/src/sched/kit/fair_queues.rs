@@ -2,7 +2,7 @@
 //!
 //! Source: Stoica and Abdel-Wahab, "Earliest eligible virtual deadline first", Old Dominion University TR-95-22, 1995.
 
-use super::{CpuSet, Loads, Memory, Trees, touch};
+use super::{CpuSet, Loads, Memory, Trees, Weights, touch};
 use crate::sched::{Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
@@ -37,6 +37,7 @@ pub struct FairQueues {
     /// left, which wraps below zero.
     at: Vec<u64>,
     loads: Loads,
+    weights: Weights,
     trees: Trees,
     cpus: usize,
 }
@@ -53,6 +54,7 @@ impl FairQueues {
             clocks: vec![Clock::default(); cpus],
             at: vec![0; threads],
             loads: Loads::new(cpus, threads),
+            weights: Weights::new(setup),
             trees: Trees::new(2 * cpus, threads),
             cpus,
         }
@@ -62,7 +64,7 @@ impl FairQueues {
     /// does and may steal.
     pub fn enter(&mut self, machine: &Machine, thread: ThreadId, kick: &mut CpuSet) {
         // Whoever has run left the CPU where it ran last.
-        let home = machine.threads[thread.index()].last_cpu().unwrap_or_else(|| self.loads.least_loaded());
+        let home = machine.last_cpu(thread).unwrap_or_else(|| self.loads.least_loaded());
         self.loads.add(home);
         self.join(machine, home, thread);
         machine.kick_near(home.index(), kick);
@@ -70,7 +72,7 @@ impl FairQueues {
 
     /// `thread` can run on `cpu`: it keeps what it was owed, or owed, when it left, up to one request.
     fn join(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let weight = weight(machine, thread);
+        let weight = self.weights.of(machine, thread);
         let bound = i64::try_from(self.length(weight)).unwrap_or(i64::MAX);
         let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
         *at = clock.now.saturating_add_signed(at.cast_signed().clamp(-bound, bound));
@@ -80,7 +82,7 @@ impl FairQueues {
 
     /// `thread`, which ran on `cpu`, still can.
     pub fn queue(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let length = self.length(weight(machine, thread));
+        let length = self.length(self.weights.of(machine, thread));
         self.longest = self.longest.max(length);
         let deadline = self.at[thread.index()].saturating_add(length);
         self.trees.push(cpu.index(), deadline, thread);
@@ -100,7 +102,7 @@ impl FairQueues {
     /// `thread` cannot run on `cpu` any more: it left, or was taken by another CPU.
     fn part(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
         let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
-        clock.weights -= weight(machine, thread);
+        clock.weights -= self.weights.of(machine, thread);
         *at = at.wrapping_sub(clock.now);
     }
 
@@ -109,7 +111,7 @@ impl FairQueues {
         let clock = &mut self.clocks[cpu.index()];
         clock.now = clock.now.saturating_add(virtual_time(time, clock.weights));
         let at = &mut self.at[thread.index()];
-        *at = at.saturating_add(virtual_time(time, weight(machine, thread)));
+        *at = at.saturating_add(virtual_time(time, self.weights.of(machine, thread)));
     }
 
     /// Takes the next thread of `cpu`, or steals the one that the most loaded CPU would run next.
@@ -163,10 +165,10 @@ impl Memory for FairQueues {
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| u32::from(self.at[thread.index()] == u64::MAX)));
     }
-}
 
-fn weight(machine: &Machine, thread: ThreadId) -> u64 {
-    u64::from(machine.threads[thread.index()].weight.max(1))
+    fn facts(&self) -> bool {
+        self.weights.differ()
+    }
 }
 
 fn virtual_time(time: Ns, weight: u64) -> u64 {

@@ -17,6 +17,7 @@ mod space;
 mod tournament;
 mod trees;
 mod warm;
+mod weights;
 
 pub use accounts::Accounts;
 pub use buddies::Buddies;
@@ -35,6 +36,7 @@ pub use space::{Rule, SpaceSharing};
 pub use tournament::Tournament;
 pub use trees::Trees;
 pub use warm::WarmQueues;
+pub use weights::Weights;
 
 use crate::unit::{CpuId, ThreadId};
 
@@ -46,6 +48,11 @@ pub trait Memory {
 
     /// Touches what is remembered of `threads`.
     fn fetch(&self, threads: &[ThreadId]);
+
+    /// Whether decisions also look at what the machine says of threads.
+    fn facts(&self) -> bool {
+        true
+    }
 }
 
 /// Reads values, so that what they stand in is in a cache when it is needed: many at once take little longer than one.
