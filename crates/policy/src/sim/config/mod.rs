@@ -284,7 +284,7 @@ impl Schedule {
         };
         let help = match stop {
             Stop::Refused(Refusal::GangTooWide { .. }) => {
-                "give the machine more CPUs, or let gang scheduling split it with `packing = \"fill\"` under `[policy]`"
+                "give the machine (or its partitions) more CPUs, or split it: `gang` with `packing = \"fill\"` under `[policy]`"
             }
             Stop::Deadlock { waiting, .. } if waiting.iter().any(Waiting::for_cpu) => {
                 "groups that wait for each other need CPUs at the same time: more CPUs, or a policy that shares them"
