@@ -74,7 +74,12 @@ impl CpuSet {
     }
 
     /// Takes the smallest member out.
+    #[inline]
     pub fn take_first(&mut self) -> Option<usize> {
+        if self.is_empty() { None } else { self.take_smallest() }
+    }
+
+    fn take_smallest(&mut self) -> Option<usize> {
         let word = next_bit(&self.summary, 0)?;
         let bits = self.words[word];
         self.len -= 1;
