@@ -63,7 +63,13 @@ fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
     let mut host = outside.host(&mut nobody);
     for period in 0..4u64 {
         let moment =
-            Moment { virtual_ns: period * 1_000_000, instructions: 0, asleep: period == 3, job_listens: true };
+            Moment {
+                virtual_ns: period * 1_000_000,
+                instructions: 0,
+                asleep: period == 3,
+                job_listens: true,
+                console_listens: true,
+            };
         let _ = host.input(moment);
         ask(&mut *share);
     }

@@ -47,6 +47,8 @@ pub(crate) struct Console {
     /// Through which device the guest spoke last: it listens there.
     mouth: Option<Mouth>,
     last_words: VecDeque<u8>,
+    /// What opens its virtio console has yet to say something there. No state: only the outside asks.
+    boots: bool,
 }
 
 machine::state_fields!(Console { pending, waits, mouth, last_words });
@@ -55,6 +57,18 @@ impl Console {
     /// Makes input wait until the guest opens its virtio console.
     pub(crate) fn hold(&mut self) {
         self.waits = true;
+        self.boots = true;
+    }
+
+    /// Takes the guest for one that listens already, as one that was restored may.
+    pub(crate) fn awake(&mut self) {
+        self.boots = false;
+    }
+
+    /// Whether somebody in the guest listens, as far as can be told: not before what opened the console that input waits for has
+    /// said something there.
+    pub(crate) fn listens(&self) -> bool {
+        !self.boots
     }
 
     /// Takes input for the guest.
@@ -100,6 +114,9 @@ impl Console {
     pub(crate) fn hear(&mut self, node: &mut Node, shadow: Option<&mut Node>) -> Vec<u8> {
         let (bytes, mouth) = take(node);
         self.mouth = mouth.or(self.mouth);
+        if self.boots && mouth == Some(Mouth::Virtio) {
+            self.boots = node.bus.console().is_none_or(|console| !console.is_open(CONSOLE_PORT));
+        }
         if let Some(shadow) = shadow {
             take(shadow);
         }
@@ -135,4 +152,34 @@ fn take(node: &mut Node) -> (Vec<u8>, Option<Mouth>) {
         bytes.append(&mut spoken);
     }
     (bytes, mouth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::dev::virtio::console::Console as Device;
+    use machine::dev::virtio::mmio::{Mmio, Peripheral};
+    use machine::interp::Interpreter;
+    use machine::node::Config;
+
+    #[test]
+    fn a_guest_listens_once_what_opened_its_console_has_spoken() {
+        let mut node = Node::new(&Config::default(), Box::new(Interpreter::new(1))).unwrap();
+        let mut console = Console::default();
+        assert!(console.listens(), "a port takes whatever comes");
+        console.hold();
+        assert!(!console.listens());
+        node.bus.virtio[0] = Mmio::new(1, Some(Peripheral::Console(Device::new(80, 24))));
+        let say = |node: &mut Node| {
+            let Some(Peripheral::Console(device)) = &mut node.bus.virtio[0].peripheral else {
+                unreachable!()
+            };
+            machine::dev::virtio::Virtio::write_config(device, 8, b"#");
+        };
+        say(&mut node);
+        assert_eq!(console.hear(&mut node, None), b"#");
+        assert!(!console.listens(), "a kernel may speak there before anybody listens");
+        console.awake();
+        assert!(console.listens());
+    }
 }

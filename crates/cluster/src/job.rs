@@ -100,7 +100,12 @@ impl Job {
 
     /// Whether the command runs and takes input.
     pub fn takes_input(&self) -> bool {
-        self.id.is_some_and(|id| self.session.stdin_waiting_bytes(id) == 0) && !self.stdin_closed
+        self.id.is_some() && self.ended.is_none() && !self.stdin_closed && !self.has_input_left()
+    }
+
+    /// Whether input waits that the command has not taken.
+    pub fn has_input_left(&self) -> bool {
+        self.id.is_some_and(|id| self.session.stdin_waiting_bytes(id) > 0)
     }
 
     /// Gives the running command input, and with `last` its end.
@@ -229,6 +234,21 @@ mod tests {
         let bytes = [frame(wire::STDERR, 1, b"oh"), frame(wire::EXITED, 1, &ended)].concat();
         let steps = [Step::Wrote(Stream::Error, b"oh".to_vec()), Step::Ended(Ended::Status(3))];
         assert_eq!(job.receive(&bytes), steps);
+    }
+
+    #[test]
+    fn a_command_takes_input_while_it_runs_and_has_taken_what_there_was() {
+        let mut job = Job::new(None, Some(Command { argv: vec!["cat".into()], ..Command::default() }));
+        let hello = frame(wire::HELLO, 0, &wire::VERSION.to_le_bytes());
+        job.receive(&[hello, frame(wire::READY, 0, &[])].concat());
+        assert_eq!(job.start(), None);
+        job.feed(&vec![7; wire::STDIN_WINDOW_BYTES + 1], false);
+        assert!(job.has_input_left() && !job.takes_input());
+        job.receive(&frame(wire::CONSUMED, 1, &1000u32.to_le_bytes()));
+        assert!(!job.has_input_left() && job.takes_input());
+        let ended = [wire::ENDED_STATUS.to_le_bytes(), [0; 4]].concat();
+        job.receive(&frame(wire::EXITED, 1, &ended));
+        assert!(!job.takes_input());
     }
 
     #[test]

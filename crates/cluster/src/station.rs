@@ -359,6 +359,7 @@ impl State for Station {
         let mut signature = [None; 2];
         signature.restore(source)?;
         [symbols.begin_signature, symbols.end_signature] = signature;
+        self.console.awake();
         Ok(())
     }
 }

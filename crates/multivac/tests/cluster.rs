@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{file, multivac, word};
+use common::{file, multivac, shell, word};
 
 #[test]
 fn the_heat_equation_runs_on_sixteen_nodes_on_any_number_of_threads() {
@@ -47,6 +47,26 @@ fn a_crash_is_told_with_the_last_words() {
     let report = run.json();
     assert_eq!(report["nodes"][2]["standing"], "crashed");
     assert!(report["culprit"].as_str().is_some_and(|name| name != "n2"), "{report}");
+}
+
+#[test]
+fn input_that_nobody_reads_is_said_to_be_left() {
+    let words = file("words.txt", "words\n");
+    let run = |flags: &str| {
+        let program = env!("CARGO_BIN_EXE_multivac");
+        shell(&format!("{program} run --max-time 10us {flags} <{}", word(&words)))
+    };
+    for (flags, told) in [
+        ("heat", Some("note: standard input is not read: --console NODE")),
+        ("demo", Some("note: standard input is not read\n")),
+        ("heat --console n1", None),
+        ("heat -q", None),
+    ] {
+        let run = run(flags);
+        assert_eq!(run.code, 124, "{run:?}");
+        assert_eq!(run.stderr.contains("is not read"), told.is_some(), "{flags}: {run:?}");
+        assert!(run.stderr.contains(told.unwrap_or_default()), "{flags}: {run:?}");
+    }
 }
 
 #[test]

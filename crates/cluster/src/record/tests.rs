@@ -144,6 +144,7 @@ fn run(outside: &Outside, host: &mut dyn Host) -> Vec<String> {
             instructions: epoch,
             asleep: epoch == 6,
             job_listens: false,
+            console_listens: true,
         };
         let input = host.input(moment);
         got.push(format!("{:?} {:?}", input.console, input.leave));
@@ -219,7 +220,13 @@ fn a_replay_that_asks_something_else_is_told_so() {
     let mut share = outside.share(0, 0, false, || panic!("the folder is opened")).unwrap();
     assert!(share.stat(&[name("file")]).is_ok());
     assert_eq!(share.stat(&[name("other")]), Err(Errno::IO));
-    let moment = Moment { virtual_ns: 1_000_000, instructions: 0, asleep: false, job_listens: false };
+    let moment = Moment {
+        virtual_ns: 1_000_000,
+        instructions: 0,
+        asleep: false,
+        job_listens: false,
+        console_listens: true,
+    };
     assert_eq!(outside.host(&mut Nobody).input(moment).leave, Some(0));
     let Replayed::Apart(text) = verdict(&outside, &ending(1)) else { panic!() };
     assert!(text.contains("stat /other"), "{text}");

@@ -173,14 +173,28 @@ impl Course {
     }
 
     fn moment(&self, stations: &[Mutex<Station>], asleep: bool) -> Moment {
-        let mut moment =
-            Moment { virtual_ns: self.now(stations).ns(), instructions: 0, asleep, job_listens: false };
+        let mut moment = Moment {
+            virtual_ns: self.now(stations).ns(),
+            instructions: 0,
+            asleep,
+            job_listens: false,
+            console_listens: true,
+        };
+        // Who is fed waits for the slowest, but not for the dead.
+        let mut sated = false;
         for slot in stations {
             let station = station(slot);
             moment.instructions += station.node.retired();
             moment.asleep &= station.console.is_quiet() && !station.job.as_ref().is_some_and(Job::has_more);
-            moment.job_listens |= station.job.as_ref().is_some_and(Job::takes_input);
+            if station.life == Life::Up {
+                moment.job_listens |= station.job.as_ref().is_some_and(Job::takes_input);
+                sated |= station.job.as_ref().is_some_and(Job::has_input_left);
+            }
+            if station.id == self.leader.unwrap_or_default() {
+                moment.console_listens = station.console.listens();
+            }
         }
+        moment.job_listens &= !sated;
         moment
     }
 

@@ -87,6 +87,7 @@ impl std::fmt::Display for End {
                 f.write_str("deadlock: every hart sleeps and nothing is due that could wake one")
             }
             End::Diverged => f.write_str("the engines differ"),
+            End::Left(130) => f.write_str("interrupted from outside, status 130"),
             End::Left(status) => write!(f, "left from outside, status {status}"),
             End::Job(Ended::Status(status)) => write!(f, "the command ended with status {status}"),
             End::Job(Ended::Signal(number)) => write!(f, "signal {number} ended the command"),
@@ -107,8 +108,10 @@ pub struct Moment {
     pub instructions: u64,
     /// Every hart sleeps and nothing is due: only input goes on from here.
     pub asleep: bool,
-    /// The command runs and takes input.
+    /// The command runs and takes input, on every node where it runs.
     pub job_listens: bool,
+    /// Somebody listens on the console that input is for, as far as can be told.
+    pub console_listens: bool,
 }
 
 /// What the outside does in a period.

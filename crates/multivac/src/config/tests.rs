@@ -167,7 +167,7 @@ fn a_large_cluster_is_built_once_whatever_names_its_parts() {
     assert_eq!(config.faults.len(), 400);
     assert_eq!(config.captured().unwrap().unwrap().links.len(), 400);
     // Built for each link it takes minutes.
-    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
 }
 
 #[test]

@@ -27,7 +27,12 @@ const NAP: Duration = Duration::from_millis(50);
 const INPUT_PATIENCE: Duration = Duration::from_millis(200);
 /// How much of a line is held back until its end, where lines of several nodes go to one place.
 const LINE_BYTES_MAX: usize = 1024;
-const HINT: &str = "Ctrl-A x leaves, Ctrl-A c shows where the machine is";
+const HINT: &str =
+    "Ctrl-A x leaves, Ctrl-A c shows where the machine is, Ctrl-C is the guest's once it listens";
+/// Ctrl-C, which is ours as long as nobody in the guest listens.
+const INTERRUPT: u8 = 3;
+/// The status of a run that the person at the terminal interrupts: that of signal 2.
+const INTERRUPTED: u8 = 128 + 2;
 
 /// Where the console goes, and where it comes from.
 pub(super) struct Console {
@@ -49,7 +54,7 @@ pub(super) struct Console {
     keys: Option<Receiver<Vec<u8>>>,
     terminal: Option<Raw>,
     signals: Signals,
-    escaped: bool,
+    typist: Typist,
     /// Wall and virtual instant from which virtual time is held back to the wall's pace.
     pace: Option<(Instant, u64)>,
     broken: bool,
@@ -86,8 +91,19 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
     let command = !config.run.command.is_empty();
     let chosen = config.console_place().map(NodeId);
     let several = config.node_count() > 1 && chosen.is_none();
-    let listens = listens && !several && !matches!(config.first().boot, Boot::Demo);
     let typed = stdin().is_terminal();
+    // A command's input is for every node that it runs on; a console's is for one.
+    let heard = if command { true } else { !several && !matches!(config.first().boot, Boot::Demo) };
+    if listens
+        && !heard
+        && !typed
+        && !manner.quiet
+        && rustix::io::ioctl_fionread(stdin()).is_ok_and(|left| left > 0)
+    {
+        let help = if several { ": --console NODE gives it to a node" } else { "" };
+        eprintln!("note: standard input is not read{help}");
+    }
+    let listens = listens && heard;
     let terminal = listens && !command && !manner.json && typed && stdout().is_terminal();
     let signals = Signals::listen(!terminal)
         .map_err(|error| Failure::new(Exit::Host, format!("cannot listen for signals: {error}"), ""))?;
@@ -111,7 +127,7 @@ pub(super) fn attach(config: &Config, manner: &Manner, listens: bool) -> Result<
         keys: (terminal || listens && (command || !typed)).then(listen),
         terminal: if terminal { Raw::enter() } else { None },
         signals,
-        escaped: false,
+        typist: Typist::default(),
         pace: None,
         broken: false,
         refused: Ok(()),
@@ -177,28 +193,12 @@ impl Console {
         }
     }
 
-    /// Sorts what was typed into the guest's and ours.
+    /// Sorts what came in into the guest's and ours.
     fn sort(&mut self, typed: &[u8], moment: Moment, input: &mut Input) {
-        if self.terminal.is_none() {
+        if self.terminal.is_some() {
+            self.typist.sort(typed, moment, input);
+        } else {
             input.console.extend_from_slice(typed);
-            return;
-        }
-        for byte in typed {
-            if !std::mem::take(&mut self.escaped) {
-                self.escaped = *byte == ESCAPE;
-                if !self.escaped {
-                    input.console.push(*byte);
-                }
-                continue;
-            }
-            match byte {
-                b'x' | b'X' => input.leave = Some(0),
-                b'c' | b'C' => status_line(moment),
-                b'a' | b'A' | &ESCAPE => input.console.push(ESCAPE),
-                _ => {
-                    let _ = write!(stderr(), "\r\n{HINT}, Ctrl-A a sends Ctrl-A\r\n");
-                }
-            }
         }
     }
 
@@ -314,6 +314,38 @@ impl Console {
     }
 }
 
+/// Who types on a terminal.
+#[derive(Debug, Default)]
+struct Typist {
+    /// A word to us has begun.
+    escaped: bool,
+}
+
+impl Typist {
+    /// Sorts what was typed into the guest's and ours.
+    fn sort(&mut self, typed: &[u8], moment: Moment, input: &mut Input) {
+        for byte in typed {
+            if !std::mem::take(&mut self.escaped) {
+                match *byte {
+                    ESCAPE => self.escaped = true,
+                    // A shell that is still starting would be ended by it, and the machine with the shell.
+                    INTERRUPT if !moment.console_listens => input.leave = Some(INTERRUPTED),
+                    byte => input.console.push(byte),
+                }
+                continue;
+            }
+            match byte {
+                b'x' | b'X' => input.leave = Some(0),
+                b'c' | b'C' => status_line(moment),
+                b'a' | b'A' | &ESCAPE => input.console.push(ESCAPE),
+                _ => {
+                    let _ = write!(stderr(), "\r\n{HINT}, Ctrl-A a sends Ctrl-A\r\n");
+                }
+            }
+        }
+    }
+}
+
 impl Host for Console {
     fn console(&mut self, node: NodeId, bytes: &[u8]) {
         match self.to {
@@ -373,4 +405,30 @@ fn status_line(moment: Moment) {
         Duration::from_nanos(moment.virtual_ns).as_secs_f64(),
         moment.instructions
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the guest and what the run get of what was typed.
+    fn sorted(typed: &[u8], console_listens: bool) -> (Vec<u8>, Option<u8>) {
+        let (mut typist, mut input) = (Typist::default(), Input::default());
+        let moment =
+            Moment { virtual_ns: 0, instructions: 0, asleep: false, job_listens: false, console_listens };
+        // However it is cut.
+        typed.chunks(1).for_each(|byte| typist.sort(byte, moment, &mut input));
+        (input.console, input.leave)
+    }
+
+    #[test]
+    fn an_interrupt_is_the_guest_s_once_it_listens() {
+        assert_eq!(sorted(b"a\x03b", true), (b"a\x03b".to_vec(), None));
+        assert_eq!(sorted(b"a\x03b", false), (b"ab".to_vec(), Some(130)));
+        for listens in [false, true] {
+            assert_eq!(sorted(b"a\x01x", listens), (b"a".to_vec(), Some(0)));
+            assert_eq!(sorted(b"\x01a\x01\x01", listens), (vec![1, 1], None));
+            assert_eq!(sorted(b"\x01\x03", listens), (Vec::new(), None));
+        }
+    }
 }
