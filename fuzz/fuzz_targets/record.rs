@@ -5,18 +5,20 @@ use cluster::record::{Ending, Outside, Recording};
 use cluster::run::{Host, Moment, Recorder};
 use fuzz::{Input, scratch_file, sealed};
 use libfuzzer_sys::fuzz_target;
+use machine::dev::virtio::disk::{BlockBackend, MemoryDisk};
 use machine::dev::virtio::p9::share::{Name, Share};
 
 const CONFIGURATION: &str = "schema = 1\n";
 
 /// A seed: entries of every kind, each behind its kind, flags, node, instant and length.
 fn seeds() -> Vec<Vec<u8>> {
-    let entries: [(u8, &[u8]); 6] = [
+    let entries: [(u8, &[u8]); 7] = [
         (1, &[[7u8; 32].as_slice(), b"kernel"].concat()),
         (2, &[80, 0, 24, 0]),
         (3, &[0, 2, 0, 0, 0, b'h', b'i', b'x']),
         (4, &[[0u8; 2].as_slice(), &[1; 8], &[0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]].concat()),
         (5, &[]),
+        (9, &[&[0u8; 4][..], &[1, 0, 0, 0, 0, 0, 0, 0], &[2, b'n', b'o'], &[7; 8]].concat()),
         (6, &[[1u8; 8].as_slice(), &[2; 32], b"powered off"].concat()),
     ];
     let mut parts = vec![1];
@@ -59,6 +61,7 @@ fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
     let _ = outside.file(0, "kernel", b"bytes");
     let _ = outside.files_done();
     let mut share = outside.share(0, 0, true, || unreachable!("a replay opens no folder")).unwrap();
+    let mut disk = outside.failures((0, 0), false, Box::new(MemoryDisk::new(vec![1; 4096])));
     let mut nobody = Recorder::default();
     let mut host = outside.host(&mut nobody);
     for period in 0..4u64 {
@@ -72,6 +75,8 @@ fuzz_target!(init: fuzz::seed(seeds()), |data: &[u8]| {
             };
         let _ = host.input(moment);
         ask(&mut *share);
+        let mut sector = [0; 512];
+        let _ = (disk.read_at(0, &mut sector), disk.write_at(512, &sector), disk.write_zeroes(0, 512), disk.flush());
     }
     drop(host);
     let ending = Ending { virtual_ns: 9, instructions: 9, digest: [0; 32], how: String::new() };

@@ -10,7 +10,7 @@ const CHECK_BYTES: usize = 16;
 /// Source: `crates/cluster/src/record/format.rs`.
 pub fn recording(configuration: &[u8], entries: &[(u8, u8, u16, u64, &[u8])]) -> Vec<u8> {
     let mut bytes = b"multivac record\0".to_vec();
-    bytes.extend(3u32.to_le_bytes());
+    bytes.extend(4u32.to_le_bytes());
     bytes.extend(u32::try_from(configuration.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend(configuration);
     let hash = blake3::hash(&bytes);

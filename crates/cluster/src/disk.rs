@@ -29,12 +29,23 @@ pub enum Mode {
     Sheltered,
 }
 
+/// What is put around the part of a disk that the host may fail.
+pub type Around<'a> = &'a dyn Fn(Box<dyn BlockBackend>) -> Box<dyn BlockBackend>;
+
 /// Opens a disk image: qcow2 when its name ends in `.qcow2`, else raw.
 ///
 /// A disk that is written to is locked against all other runs, one that is only read against those that write to it.
 ///
 /// Errors: the host's; [`io::ErrorKind::ResourceBusy`] for a lock in the way, naming who holds it where that is known.
 pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
+    open_with(path, mode, &|disk| disk)
+}
+
+/// As [`open`], with something around what the host may fail: below what is written to memory only, around all of a disk that
+/// is written to, in earnest or in memory.
+///
+/// Errors: as [`open`].
+pub fn open_with(path: &Path, mode: Mode, around: Around<'_>) -> io::Result<Box<dyn BlockBackend>> {
     let writable = mode == Mode::Writable;
     let file = OpenOptions::new().read(true).write(writable).open(path)?;
     let kind = file.metadata()?.file_type();
@@ -44,19 +55,19 @@ pub fn open(path: &Path, mode: Mode) -> io::Result<Box<dyn BlockBackend>> {
     lock::take(&file, writable)?;
     let disk = of_file(path, file, writable)?;
     Ok(match mode {
-        Mode::Overlay => Box::new(Overlay::new(disk)),
-        Mode::Sheltered => Box::new(Sheltered(Overlay::new(disk))),
-        Mode::ReadOnly | Mode::Writable => disk,
+        Mode::Overlay => Box::new(Overlay::new(around(disk))),
+        Mode::Sheltered => around(Box::new(Sheltered(Overlay::new(disk)))),
+        Mode::ReadOnly | Mode::Writable => around(disk),
     })
 }
 
 /// A disk whose file held `bytes` and is called `path`; what is written is in memory, and no part of the machine's state.
 ///
 /// Errors: the host's, and as for [`open`].
-pub fn kept(path: &Path, bytes: &[u8]) -> io::Result<Box<dyn BlockBackend>> {
+pub fn kept(path: &Path, bytes: &[u8], around: Around<'_>) -> io::Result<Box<dyn BlockBackend>> {
     let file = File::from(rustix::fs::memfd_create("disk", rustix::fs::MemfdFlags::CLOEXEC)?);
     io::Write::write_all(&mut &file, bytes)?;
-    Ok(Box::new(Sheltered(Overlay::new(of_file(path, file, false)?))))
+    Ok(around(Box::new(Sheltered(Overlay::new(of_file(path, file, false)?)))))
 }
 
 /// The disk in a file that is called `path`.

@@ -153,13 +153,18 @@ struct Held {
 
 impl Held {
     fn start(name: &str, more: &[&str]) -> Held {
+        Held::start_to(name, more, Path::new("/dev/null"))
+    }
+
+    /// As [`Held::start`], with the report in a file.
+    fn start_to(name: &str, more: &[&str], report: &Path) -> Held {
         let socket = std::env::temp_dir().join(format!("multivac-{name}-{}", std::process::id()));
         let program = prebuilt("storage");
         let mut child = Command::new(env!("CARGO_BIN_EXE_multivac"))
             .args(["run", "--json", "--elf", &program, "--max-time", "5s", "--gdb", word(&socket)])
             .args(more)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(std::fs::File::create(report).expect("a report"))
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -204,6 +209,31 @@ fn a_disk_that_the_host_fails_is_told() {
     assert_ne!(code, Some(0), "{said}");
     assert!(said.contains(&format!("note: the disk {}: ", word(&disk))), "{said}");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn what_the_host_failed_of_a_disk_fails_again_in_a_replay() {
+    for mode in ["", ",ro", ",writable"] {
+        let disk = file(&format!("failed{mode}.img"), vec![0; 4096]);
+        let tape = disk.with_extension("tape");
+        let flag = format!("{},{}", word(&disk), if mode.is_empty() { "overlay" } else { &mode[1..] });
+        let report = disk.with_extension("json");
+        let held = Held::start_to("failed", &["--disk", &flag, "--record", word(&tape)], &report);
+        std::fs::write(&disk, []).expect("cut short");
+        let (code, said) = held.finish();
+        assert!(code != Some(0) && said.contains("the guest got I/O errors"), "{said}");
+        std::fs::write(&disk, vec![0; 4096]).expect("whole again");
+        let recorded: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
+        for flags in [&["--engine", "interp"][..], &["--lockstep", "5000"]] {
+            let words = ["run", "--json", "--replay", word(&tape)];
+            let replayed = multivac(&[&words[..], flags].concat());
+            assert_eq!(Some(replayed.code), code, "{mode}: {replayed:?}");
+            assert_eq!(replayed.digest(), recorded["digest"], "{mode}: {replayed:?}");
+            assert_eq!(replayed.json()["tape"], "replayed to the recorded digest");
+            assert!(replayed.stderr.contains("the guest got I/O errors"), "{replayed:?}");
+        }
+    }
 }
 
 #[test]

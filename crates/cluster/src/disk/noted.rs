@@ -1,5 +1,6 @@
 //! A disk that keeps the first error of its host's: the guest is told no more than that a request failed.
 
+use crate::record::is_host_s;
 use machine::dev::virtio::disk::BlockBackend;
 use machine::state::{Source, State, StateError};
 use std::io;
@@ -24,7 +25,7 @@ impl Noted {
     /// Takes note of what a request came to, unless the guest asked for what it may not have.
     fn note(&self, result: io::Result<()>) -> io::Result<()> {
         result.inspect_err(|error| {
-            if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem) {
+            if is_host_s(error) {
                 let _ = self.failed.set(error.to_string());
             }
         })

@@ -12,7 +12,9 @@
 /// What a recording begins with.
 pub(super) const MAGIC: [u8; 16] = *b"multivac record\0";
 /// The version of the format.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
+/// The oldest version whose recordings are read: it has no failures of disks.
+pub(super) const VERSION_OLDEST: u32 = 3;
 /// Bytes of a header before the configuration.
 pub(super) const PREAMBLE_BYTES: usize = 24;
 /// No configuration is longer.
@@ -48,10 +50,12 @@ pub(super) enum Kind {
     Disk,
     /// The snapshot that the run goes on from: its seal, and its directory.
     Snapshot,
+    /// The host failed a request to a disk.
+    DiskFailure,
 }
 
 /// All kinds, by their numbers.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::File,
     Kind::ConsoleSize,
     Kind::Input,
@@ -60,6 +64,7 @@ const KINDS: [Kind; 8] = [
     Kind::End,
     Kind::Disk,
     Kind::Snapshot,
+    Kind::DiskFailure,
 ];
 
 impl Kind {

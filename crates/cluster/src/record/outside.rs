@@ -1,5 +1,6 @@
 //! The outside of a run: let through, recorded, or played back.
 
+use super::disk::{self, Opening, Taped};
 use super::failure::RecordError;
 use super::format::{self, Kind};
 use super::host::Hook;
@@ -9,6 +10,7 @@ use super::share::{Echo, Echoed, Heard, Played, Recorded, Through, lock};
 use super::writer::Recorder;
 use crate::disk::Checksum;
 use crate::run::Host;
+use machine::dev::virtio::disk::BlockBackend;
 use machine::dev::virtio::p9::share::Share;
 use std::collections::BTreeMap;
 use std::io;
@@ -32,6 +34,8 @@ pub struct Outside {
     asked: Mutex<Vec<(u16, String)>>,
     /// Checksums of disks.
     sums: Mutex<BTreeMap<PathBuf, Checksum>>,
+    /// How often each disk was opened, for a node or for one that runs beside it.
+    openings: Mutex<BTreeMap<(bool, u16, u16), u16>>,
 }
 
 /// What is done with what comes from outside.
@@ -214,6 +218,27 @@ impl Outside {
         let payload =
             payload.map_err(|source| RecordError::Host { path: player.recording.path.clone(), source });
         payload.map(|bytes| bytes.get(2..).map(<[u8]>::to_vec))
+    }
+
+    /// A disk of a node, number by number, whose host may fail it; `beside` for a node that runs beside another, and
+    /// hears what that one hears.
+    pub fn failures(
+        &self,
+        (node, disk): (u16, u16),
+        beside: bool,
+        inner: Box<dyn BlockBackend>,
+    ) -> Box<dyn BlockBackend> {
+        let mut openings = lock(&self.openings);
+        let opened = openings.entry((beside, node, disk)).or_default();
+        let opening = Opening { node, disk, number: *opened };
+        *opened = opened.saturating_add(1);
+        let tape = match &self.tape {
+            Tape::Off => return inner,
+            Tape::Recording(_) if beside => return inner,
+            Tape::Recording(recorder) => disk::Tape::Recording(Arc::clone(recorder)),
+            Tape::Playing(player) => disk::Tape::Playing(lock(player).failures(opening)),
+        };
+        Box::new(Taped::new(inner, opening, tape))
     }
 
     /// A file's checksum, made once for all nodes that have it.

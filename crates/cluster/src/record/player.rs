@@ -1,12 +1,13 @@
 //! Playing a recording back: who asks gets what was recorded for them, in order.
 
+use super::disk::{Failed, Opening};
 use super::format::input;
 use super::outcome::{Outcome, Request};
 use super::reader::Recording;
 use crate::run::{Input, Moment};
 use fabric::NodeId;
 use machine::dev::virtio::p9::share::Errno;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A recording being played.
 #[derive(Debug)]
@@ -65,6 +66,21 @@ impl Player {
             self.note(|| format!("the recording holds no reply at byte {offset}"));
             failed
         })
+    }
+
+    /// The requests to a disk that failed since this opening of it, in order.
+    pub(super) fn failures(&mut self, opening: Opening) -> VecDeque<Failed> {
+        let places = self.recording.failures.get(&opening).cloned().unwrap_or_default();
+        let mut failures = VecDeque::new();
+        for place in places {
+            match self.recording.payload(place) {
+                Ok(payload) => {
+                    failures.extend(Failed::read(opening.node, &payload).map(|(_, failed)| failed))
+                }
+                Err(error) => self.note(|| format!("the recording cannot be read any more: {error}")),
+            }
+        }
+        failures
     }
 
     /// What was recorded for this moment.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: memory is bounded by the number of entries and the longest one, both bounded by the file's size.
 
+use super::disk::{Failed, Opening};
 use super::failure::RecordError;
 use super::format::{self, CHECK_BYTES, HASH_BYTES, HEAD_BYTES, Head, Kind, PREAMBLE_BYTES};
 use std::collections::{BTreeMap, VecDeque};
@@ -52,6 +53,7 @@ pub struct Recording {
     pub(super) sizes: BTreeMap<u16, (u16, u16)>,
     pub(super) files: BTreeMap<(u16, String), [u8; HASH_BYTES]>,
     pub(super) disks: BTreeMap<(u16, u16), Place>,
+    pub(super) failures: BTreeMap<Opening, Vec<Place>>,
     pub(super) snapshot: Option<([u8; HASH_BYTES], PathBuf)>,
     ending: Option<Ending>,
     pub(super) reached_ns: u64,
@@ -78,6 +80,7 @@ impl Recording {
             sizes: BTreeMap::new(),
             files: BTreeMap::new(),
             disks: BTreeMap::new(),
+            failures: BTreeMap::new(),
             snapshot: None,
             ending: None,
             reached_ns: 0,
@@ -159,6 +162,10 @@ impl Recording {
                 let [a, b, ..] = *payload else { return Err("a disk without its number") };
                 self.disks.insert((head.node, u16::from_le_bytes([a, b])), place);
             }
+            Kind::DiskFailure => {
+                let (opening, _) = Failed::read(head.node, payload).ok_or("a failure of no disk")?;
+                self.failures.entry(opening).or_default().push(place);
+            }
             Kind::Snapshot => {
                 let (seal, dir) = payload.split_first_chunk().ok_or("a snapshot without its seal")?;
                 self.snapshot = Some((*seal, PathBuf::from(OsStr::from_bytes(dir))));
@@ -223,7 +230,7 @@ impl Scan<'_> {
         }
         let word = |at: usize| header[at..].first_chunk().copied().map_or(0, u32::from_le_bytes);
         let (found, length) = (word(16), word(20));
-        if found != format::VERSION {
+        if !(format::VERSION_OLDEST..=format::VERSION).contains(&found) {
             return Err(RecordError::Version { path, found });
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);

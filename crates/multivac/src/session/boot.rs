@@ -27,6 +27,9 @@ const DEMO: &[u8] = include_bytes!("../../../../guest/prebuilt/demo.elf");
 /// The parallel program for bare nodes.
 const JACOBI: &[u8] = include_bytes!("../../../../guest/prebuilt/jacobi.elf");
 
+/// The number on the tape of the disk that is an image's root: the user's begin at 0.
+const ROOT: u16 = u16::MAX;
+
 /// Boots the nodes of one configuration, and reads each of their files once.
 pub(super) struct Boots<'a> {
     config: &'a Config,
@@ -35,6 +38,8 @@ pub(super) struct Boots<'a> {
     files: Files,
     /// Frozen nodes by their groups.
     templates: BTreeMap<usize, Frozen>,
+    /// Its nodes run beside others.
+    beside: bool,
 }
 
 /// A frozen node, what is known of its program, and what the user should know.
@@ -48,7 +53,17 @@ struct Frozen {
 impl<'a> Boots<'a> {
     /// Nothing is read yet.
     pub(super) fn new(config: &'a Config, engine: EngineKind, surroundings: &'a Surroundings) -> Boots<'a> {
-        Boots { config, engine, surroundings, files: Files::default(), templates: BTreeMap::new() }
+        let (files, templates) = (Files::default(), BTreeMap::new());
+        Boots { config, engine, surroundings, files, templates, beside: false }
+    }
+
+    /// As [`Boots::new`], of nodes that run beside others and have the same of what comes from outside.
+    pub(super) fn beside(
+        config: &'a Config,
+        engine: EngineKind,
+        surroundings: &'a Surroundings,
+    ) -> Boots<'a> {
+        Boots { beside: true, ..Boots::new(config, engine, surroundings) }
     }
 
     /// Boots the node at `place` in the cluster, or forks it from the first of its group.
@@ -194,11 +209,10 @@ impl<'a> Boots<'a> {
 
     /// Opens the disks, an image's root foremost, and the shared folders, plugs in the interfaces, and looks how large the console is.
     fn devices(&self, place: NodeId, node: &Node) -> Result<Devices, Failure> {
-        let playing = self.surroundings.outside.is_playing();
         let root = root_of(node)?.map(|file| Disk { file, mode: DiskMode::ReadOnly });
         // What is in an image's root is in the image's key.
         let mut disks =
-            root.iter().map(|disk| self.open_disk(disk, playing)).collect::<Result<Vec<_>, _>>()?;
+            root.iter().map(|disk| self.open_disk(place, ROOT, disk)).collect::<Result<Vec<_>, _>>()?;
         for (index, disk) in (0..).zip(&node.disks) {
             disks.push(self.disk(place, index, disk)?);
         }
@@ -235,8 +249,9 @@ impl<'a> Boots<'a> {
         let outside = &self.surroundings.outside;
         let kept = outside.kept_disk(number(place), index).map_err(|error| refuse_tape(&error))?;
         let opened = match kept {
-            Some(bytes) => disk::kept(&disk.file, &bytes).map_err(|error| refuse_disk(disk, &error))?,
-            None => self.open_disk(disk, outside.is_playing())?,
+            Some(bytes) => disk::kept(&disk.file, &bytes, &|inner| self.watched(place, index, disk, inner))
+                .map_err(|error| refuse_disk(disk, &error))?,
+            None => self.open_disk(place, index, disk)?,
         };
         let changes = disk.mode == DiskMode::Writable;
         let noted = outside.disk(number(place), index, &disk.file, changes);
@@ -244,16 +259,27 @@ impl<'a> Boots<'a> {
         Ok(opened)
     }
 
-    /// Opens a disk; where a recording is `playing`, nothing is written to it.
-    fn open_disk(&self, disk: &Disk, playing: bool) -> Result<Box<dyn BlockBackend>, Failure> {
+    fn watched(
+        &self,
+        place: NodeId,
+        index: u16,
+        disk: &Disk,
+        inner: Box<dyn BlockBackend>,
+    ) -> Box<dyn BlockBackend> {
+        self.surroundings.watched(&disk.file, (place, index), self.beside, inner)
+    }
+
+    /// Opens a disk; where a recording is played, nothing is written to it.
+    fn open_disk(&self, place: NodeId, index: u16, disk: &Disk) -> Result<Box<dyn BlockBackend>, Failure> {
+        let playing = self.surroundings.outside.is_playing();
         let mode = match disk.mode {
             DiskMode::Overlay => disk::Mode::Overlay,
             DiskMode::ReadOnly => disk::Mode::ReadOnly,
             DiskMode::Writable if playing => disk::Mode::Sheltered,
             DiskMode::Writable => disk::Mode::Writable,
         };
-        let opened = disk::open(&disk.file, mode).map_err(|error| refuse_disk(disk, &error))?;
-        Ok(self.surroundings.noted(&disk.file, opened))
+        let around = |inner| self.watched(place, index, disk, inner);
+        disk::open_with(&disk.file, mode, &around).map_err(|error| refuse_disk(disk, &error))
     }
 
     /// Boots an image: its kernel and initramfs, its root as the first disk, the user's behind it.

@@ -83,7 +83,7 @@ pub(super) fn build(
         cluster.shut_down_after_command();
     }
     if let Some(every) = manner.lockstep {
-        let mut oracle = Boots::new(config, EngineKind::Interp, surroundings);
+        let mut oracle = Boots::beside(config, EngineKind::Interp, surroundings);
         for (place, (_, node)) in places().zip(&members) {
             let restored = plan.restore.is_some();
             let shadow = if restored { oracle.bare(place, node)? } else { oracle.boot(place, node)? };

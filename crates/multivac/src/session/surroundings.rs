@@ -213,9 +213,17 @@ impl Surroundings {
         Ok(shares)
     }
 
-    /// The disk in `file`, of which it is told when the host fails it.
-    pub(super) fn noted(&self, file: &Path, disk: Box<dyn BlockBackend>) -> Box<dyn BlockBackend> {
-        let (disk, failed) = disk::noted(disk);
+    /// The disk in `file`, number by number on the tape: it is told when the host fails it, and a replay fails it as the
+    /// recorded run's host did. `beside` is for a node that runs beside another.
+    pub(super) fn watched(
+        &self,
+        file: &Path,
+        (place, index): (NodeId, u16),
+        beside: bool,
+        disk: Box<dyn BlockBackend>,
+    ) -> Box<dyn BlockBackend> {
+        let taped = self.outside.failures((number(place), index), beside, disk);
+        let (disk, failed) = disk::noted(taped);
         let mut disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
         disks.push((file.to_owned(), failed));
         disk
