@@ -65,7 +65,7 @@ fn a_read_only_folder_stays_as_it_is() {
 
 #[test]
 fn a_share_is_replayed_without_its_folder() {
-    let shared = folder("taped");
+    let shared = folder("taped-share");
     let tape = shared.with_extension("tape");
     let flag = format!("{}:/mnt/host", word(&shared));
     let recorded = run(&["--share", &flag, "--record", word(&tape)]);
@@ -213,10 +213,10 @@ fn a_disk_that_the_host_fails_is_told() {
 
 #[test]
 fn what_the_host_failed_of_a_disk_fails_again_in_a_replay() {
-    for mode in ["", ",ro", ",writable"] {
-        let disk = file(&format!("failed{mode}.img"), vec![0; 4096]);
+    for mode in ["overlay", "ro", "writable"] {
+        let disk = file(&format!("failed-{mode}.img"), vec![0; 4096]);
         let tape = disk.with_extension("tape");
-        let flag = format!("{},{}", word(&disk), if mode.is_empty() { "overlay" } else { &mode[1..] });
+        let flag = format!("{},{mode}", word(&disk));
         let report = disk.with_extension("json");
         let held = Held::start_to("failed", &["--disk", &flag, "--record", word(&tape)], &report);
         std::fs::write(&disk, []).expect("cut short");

@@ -196,7 +196,7 @@ mod tests {
 
         fn fails(&mut self) -> bool {
             self.requests += 1;
-            self.requests.is_multiple_of(3)
+            self.requests.is_multiple_of(4)
         }
     }
 
