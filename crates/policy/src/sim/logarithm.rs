@@ -36,7 +36,7 @@ const fn by_series(number: f64) -> f64 {
 
 /// The natural logarithm of `number`, which is positive, finite and not subnormal, within 1e-15 or four units in the
 /// last place, whichever is more.
-pub(super) fn ln(number: f64) -> f64 {
+pub(crate) fn ln(number: f64) -> f64 {
     let bits = number.to_bits();
     let exponent = (bits >> MANTISSA_BITS) as i32 - EXPONENT_BIAS;
     let part = (bits >> (MANTISSA_BITS - PART_BITS)) as usize % PARTS;

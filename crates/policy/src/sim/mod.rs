@@ -9,7 +9,7 @@ mod engine;
 mod events;
 mod exec;
 pub mod gantt;
-mod logarithm;
+pub(crate) mod logarithm;
 pub(crate) mod metrics;
 mod options;
 mod order;

@@ -3,6 +3,7 @@
 use super::{Experiment, Result};
 use crate::balance::{Balancer, Registered, Sight};
 use crate::rng::Rng;
+use crate::sim::logarithm::ln;
 use crate::sim::metrics::jain;
 use crate::unit::NodeId;
 use std::cmp::Reverse;
@@ -316,7 +317,7 @@ impl Run<'_> {
     }
 
     fn exponential(&mut self, mean: f64) -> u64 {
-        ticks(-mean * libm::log(self.rng.unit()))
+        ticks(-mean * ln(self.rng.unit()))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "ratios")]
