@@ -119,8 +119,8 @@ macro_rules! state_fields {
     };
 }
 
-/// No count of what happened comes near this. One that did could not be added to.
-pub const COUNT_MAX: u64 = 1 << 50;
+/// No count of what happened comes near this: 2 years of nanoseconds. One that did could not be added to those of others.
+pub const COUNT_MAX: u64 = 1 << 56;
 
 /// As [`state_fields!`](crate::state_fields), for a list of counts, of which none is [`COUNT_MAX`] or more.
 #[macro_export]
