@@ -123,7 +123,7 @@ impl Virtio for P9 {
             chain.read(service.ram, 0, &mut request);
             let reply = self.server.answer(&request, room, service.mtime).ok_or(Violation::Request)?;
             chain.write(service.ram, 0, &reply);
-            service.spend(length + reply.len() as u64);
+            service.spend(length + reply.len() as u64 + self.server.take_cost_bytes());
             service.push(&chain, reply.len() as u64)?;
         }
         Ok(())

@@ -115,9 +115,9 @@ impl Session<'_> {
     }
 
     /// The path of an open fid and its flags.
-    fn open_fid(&self, number: u32) -> Result<(TreePath, u32), Errno> {
-        let fid = self.server.fids.get(&number).ok_or(Errno::BADF)?;
-        Ok((fid.path.clone(), fid.flags.ok_or(Errno::BADF)?))
+    fn open_fid(&mut self, number: u32) -> Result<(TreePath, u32), Errno> {
+        let flags = self.server.fids.get(&number).and_then(|fid| fid.flags).ok_or(Errno::BADF)?;
+        Ok((self.path(number)?, flags))
     }
 
     /// How many of `count` bytes of data a reply has room for.
@@ -161,6 +161,7 @@ impl Session<'_> {
         let (number, offset, count) = (body.u32()?, body.u64()?, body.u32()?);
         let (path, _) = attempt!(self.open_fid(number));
         let mut entries = attempt!(self.server.share.list(&path));
+        self.server.charge(entries.len());
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         let room = self.data_room(count);
         let mut data = Writer::default();

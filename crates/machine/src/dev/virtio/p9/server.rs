@@ -21,6 +21,8 @@ const FIDS_MAX: usize = 4096;
 const WALK_MAX: u16 = 16;
 /// Deepest path.
 const DEPTH_MAX: usize = 256;
+/// What looking a name up costs, in bytes of transfer that take the host as long.
+const LOOK_UP_BYTES: u64 = 64;
 /// Most changes whose instants are remembered; files changed after that bear the configured date.
 const CHANGES_MAX: usize = 64 * 1024;
 
@@ -68,12 +70,15 @@ pub(super) struct Server {
     pub(super) message_bytes: u32,
     pub(super) fids: BTreeMap<u32, Fid>,
     pub(super) changed_ns: BTreeMap<TreePath, u64>,
+    /// What names cost the host since somebody asked. No state: it is asked for after each request.
+    cost_bytes: u64,
 }
 
 impl Server {
     pub(super) fn new(share: Box<dyn Share>, start_ns: u64) -> Server {
         let message_bytes = MESSAGE_BYTES_MAX;
-        Server { share, start_ns, message_bytes, fids: BTreeMap::new(), changed_ns: BTreeMap::new() }
+        let (fids, changed_ns) = (BTreeMap::new(), BTreeMap::new());
+        Server { share, start_ns, message_bytes, fids, changed_ns, cost_bytes: 0 }
     }
 
     /// Forgets the client.
@@ -105,6 +110,16 @@ impl Server {
         whole.u32(size).u8(kind.wrapping_add(1)).u16(tag);
         whole.bytes.extend(body);
         Some(whole.bytes)
+    }
+
+    /// What looking names up has cost since the last call, in bytes of transfer that take as long.
+    pub(super) fn take_cost_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.cost_bytes)
+    }
+
+    /// Notes that so many names are looked up.
+    pub(super) fn charge(&mut self, names: usize) {
+        self.cost_bytes = self.cost_bytes.saturating_add(LOOK_UP_BYTES.saturating_mul(names as u64));
     }
 
     pub(super) fn changed_at(&self, path: &[Name]) -> u64 {
@@ -154,11 +169,13 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn path(&self, fid: u32) -> Result<TreePath, Errno> {
-        self.server.fids.get(&fid).map(|fid| fid.path.clone()).ok_or(Errno::BADF)
+    pub(super) fn path(&mut self, fid: u32) -> Result<TreePath, Errno> {
+        let path = self.server.fids.get(&fid).map(|fid| fid.path.clone()).ok_or(Errno::BADF)?;
+        self.server.charge(path.len());
+        Ok(path)
     }
 
-    pub(super) fn child(&self, folder: u32, name: &[u8]) -> Result<TreePath, Errno> {
+    pub(super) fn child(&mut self, folder: u32, name: &[u8]) -> Result<TreePath, Errno> {
         let mut path = self.path(folder)?;
         path.push(Name::new(name)?);
         Ok(path)
@@ -244,6 +261,7 @@ impl Session<'_> {
             _ if path.len() >= DEPTH_MAX => return Err(Errno::NAMETOOLONG),
             _ => path.push(Name::new(name).map_err(|_| Errno::NOENT)?),
         }
+        self.server.charge(path.len());
         let stat = self.server.share.stat(&path)?;
         Ok((path, stat.kind))
     }

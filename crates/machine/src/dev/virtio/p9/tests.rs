@@ -361,6 +361,31 @@ fn random_messages_never_harm() {
 }
 
 #[test]
+fn a_folder_that_takes_long_to_list_holds_the_next_request_up() {
+    let mut tree = tree(false);
+    (0..20_000).for_each(|number| tree.add(&path(&format!("a/{number}")), Node::Folder).unwrap());
+    let mut device = P9::new("share", Box::new(tree), 1000);
+    device.close_gate();
+    let mut driver = Driver::start(Peripheral::P9(device), MOUNT_TAG);
+    let message = |kind: u8, parts: &[&[u8]]| {
+        let body = parts.concat();
+        [&n(u32::try_from(body.len() + 7).unwrap())[..], &[kind, 9, 0], &body].concat()
+    };
+    // Attached, walked to `a`, opened, and listed twice, of which a reply has room for nothing.
+    let list = message(40, &[&n(1), &[0; 8], &n(0)]);
+    let walk = message(110, &[&n(0), &n(1), &[1, 0], &text("a")]);
+    let attach = message(104, &[&n(0), &n(u32::MAX), &text("root"), &text(""), &n(0)]);
+    for request in [&attach, &walk, &message(12, &[&n(1), &n(0)]), &list, &list] {
+        driver.offer(0, &[Out(request), In(64)]);
+    }
+    for served in [4, 5] {
+        let Driver { slot, board, .. } = &mut driver;
+        slot.serve_gated(&mut board.context());
+        assert_eq!(driver.used(0).len(), served);
+    }
+}
+
+#[test]
 fn behind_a_closed_gate_requests_wait() {
     let mut device = P9::new("share", Box::new(tree(false)), 1000);
     device.close_gate();
