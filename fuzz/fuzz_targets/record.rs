@@ -5,7 +5,7 @@ use cluster::record::{Ending, Outside, Recording};
 use cluster::run::{Host, Moment, Recorder};
 use fuzz::{Input, scratch_file, sealed};
 use libfuzzer_sys::fuzz_target;
-use machine::dev::virtio::disk::{BlockBackend, MemoryDisk};
+use machine::dev::virtio::disk::MemoryDisk;
 use machine::dev::virtio::p9::share::{Name, Share};
 
 const CONFIGURATION: &str = "schema = 1\n";

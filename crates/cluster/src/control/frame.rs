@@ -82,6 +82,13 @@ pub struct Identity {
     pub nodes: Vec<Neighbor>,
 }
 
+impl Identity {
+    /// Whether a message has room for it, which the list of all nodes decides.
+    pub fn fits(&self) -> bool {
+        ToGuest::Identity(self).encode(&mut Vec::new())
+    }
+}
+
 /// A node of the cluster, as every node knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbor {
@@ -413,6 +420,9 @@ mod tests {
         let mut out = Vec::new();
         assert!(ToGuest::Identity(&identity).encode(&mut out));
         let fixed = [&[2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 16, 0][..], &[7; 16], &[8; 32]].concat();
+        assert!(identity.fits());
+        let nodes = vec![identity.nodes[0].clone(); 6000];
+        assert!(!Identity { nodes, ..identity }.fits());
         let lists = b"n0\0\x01\0\0\0\x0a\0\0\x01\x02\0\0\0n0\0";
         assert_eq!(out, frame(wire::IDENTITY, 0, &[&fixed[..], lists].concat()));
     }

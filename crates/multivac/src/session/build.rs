@@ -72,6 +72,11 @@ pub(super) fn build(
         cluster.follow(NodeId(place));
     }
     let neighbors: Vec<Neighbor> = places().zip(&members).map(neighbor).collect();
+    let tells = members.len() > 1 && members.iter().any(|(_, node)| matches!(node.boot, Boot::Image { .. }));
+    if tells && !identity(config, NodeId(0), "", &neighbors).fits() {
+        let cause = format!("the list of {} nodes is longer than an image's agent takes", members.len());
+        return Err(Failure::new(Exit::Config, cause, "use fewer nodes, or shorter names"));
+    }
     for (place, (name, node)) in places().zip(&members) {
         if matches!(node.boot, Boot::Image { .. }) {
             cluster.hold_input(place);
