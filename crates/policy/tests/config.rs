@@ -74,6 +74,11 @@ fn what_would_grow_without_bound_is_refused() {
     let node = "[[allocate.node]]\ncpu = 9223372036854775807\nmemory = \"1MiB\"\n";
     let (said, _) = mistake(&format!("[allocate]\n{node}{}{}{}", process("a"), process("b"), process("c")));
     assert!(said.contains("CPU is at most"), "{said}");
+    let nodes = "[[allocate.node]]\ncpu = 9\nmemory = \"1MiB\"\ncount = 2\n";
+    let process = |name: &str| process(name).replace("9223372036854775807", "1");
+    let talk = "[[allocate.traffic]]\nbetween = [\"a\", \"b\"]\nrate = 1000000000000000000\n";
+    let (said, at) = mistake(&format!("[allocate]\n{nodes}{}{}{talk}{talk}", process("a"), process("b")));
+    assert!(said.contains("beyond the end of numbers") && at == 18, "{at}: {said}");
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl Course {
         let mut sated = false;
         for slot in stations {
             let station = station(slot);
-            moment.instructions += station.node.retired();
+            moment.instructions = moment.instructions.saturating_add(station.node.retired());
             moment.asleep &= station.console.is_quiet() && !station.job.as_ref().is_some_and(Job::has_more);
             if station.life == Life::Up {
                 moment.job_listens |= station.job.as_ref().is_some_and(Job::takes_input);
@@ -229,7 +229,8 @@ impl Course {
                 return left.map_or(Ok(Passed::Changed), |status| Err(End::Left(status)));
             }
         }
-        let retired = || stations.iter().map(|slot| station(slot).node.retired()).sum::<u64>();
+        let retired =
+            || stations.iter().map(|slot| station(slot).node.retired()).fold(0, u64::saturating_add);
         Ok(match self.bounds.instructions {
             Some(limit) if retired() >= limit => Passed::Instructions,
             _ => Passed::Time,

@@ -14,6 +14,8 @@ const NODES_MAX: usize = 100_000;
 const BALLS_MAX: usize = 10_000_000;
 /// Sums over all processes are far from the end of numbers.
 const CPU_MAX: u64 = 1 << 40;
+/// No allocation costs more.
+const COST_MAX: u64 = 1 << 62;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -153,15 +155,21 @@ pub(super) fn allocate(given: &Spanned<Allocate>) -> Checked<Problem> {
             pinned,
         });
     }
-    let mut traffic = Vec::new();
+    let (mut traffic, mut total) = (Vec::new(), 0u64);
     for spec in &given.traffic {
+        total = total.saturating_add(spec.get_ref().rate);
+        // No way is longer than there are nodes, but for a star's.
+        if total.saturating_mul(nodes.len() as u64 + 2) > COST_MAX {
+            let message = "with this pair, what all traffic costs may be beyond the end of numbers";
+            return Err(ConfigError::new(spec.get_ref().between.span(), message, "choose a larger unit"));
+        }
         let (a, b) = spec.get_ref().between.get_ref();
         let find = |name: &str| {
             names.get(name).copied().ok_or_else(|| {
                 ConfigError::unknown(spec.get_ref().between.span(), "process", name, names.keys().copied())
             })
         };
-        traffic.push((find(a)?, find(b)?, spec.get_ref().rate.min(1 << 40)));
+        traffic.push((find(a)?, find(b)?, spec.get_ref().rate));
     }
     Ok(Problem { processes, nodes, topology, traffic })
 }
