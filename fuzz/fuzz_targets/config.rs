@@ -18,15 +18,28 @@ use config::{Config, canonical};
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
+    "switches = [\"s\"]\nlinks = [[\"a\", \"s\"], [\"b\", \"s\"]]\n[[route]]\nat = \"s\"\nto = \"a\"\nvia = \"a\"\n",
     include_str!("../../examples/demo.toml"),
     include_str!("../../examples/linux-mpi.toml"),
     "schema = 1\n[[node]]\ncount = 4\nname = \"a\"\n[network]\ntopology = \"torus:2x2\"\nlatency = \"1us\"\n\
      [[fault]]\nat = \"2ms\"\nlink = [\"a0\", \"a1\"]\nloss = 0.1\n[run]\non = \"all\"\ncommand = [\"true\"]\n",
 ];
 
+/// Reads a graph, which may be no larger than its file, and the routes in it.
+fn graph(text: &str) {
+    let path = fuzz::scratch_file("graph.toml", text.as_bytes());
+    if let Ok(loaded) = source::load(&path.to_string_lossy(), None) {
+        let given = fabric::routing::Table::given(&loaded.topology, &loaded.routes);
+        let _ = given.map_err(|error| loaded.route_failure(&error).is_some());
+    }
+}
+
 fuzz_target!(init: fuzz::seed(FILES.map(|file| file.into())), |data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    if text.contains("links") && !text.contains("topology") {
+        graph(text);
+    }
     // A network may be a file's, and this process's own are none of the input's business.
     if text.contains(['/', '.']) && text.contains("topology") {
         return;

@@ -87,6 +87,17 @@ fn a_cyclic_routing_table_is_shown_with_its_cycle_and_a_route_of_it() {
 }
 
 #[test]
+fn switches_that_routes_could_not_tell_apart_are_refused() {
+    let route = "[[route]]\nat = \"t\"\nto = \"y\"\nvia = \"y\"\n";
+    let text = "switches = [\"s\", \"s\", \"s\", \"s\", \"t\"]\nlinks = [[\"x\", \"s\"], [\"s\", \"t\"], [\"t\", \"y\"]]\n";
+    let path = file("twice.toml", format!("{text}{route}"));
+    refused(&["traffic", "--topology", word(&path)], &["the switch `s` is there twice", "twice.toml:1"]);
+    let text = "topology = \"ring:2\"\nswitches = [\"a\", \"b\", \"c\", \"t\"]\n";
+    let path = file("both.toml", format!("{text}{}", route.replace('y', "1")));
+    refused(&["traffic", "--topology", word(&path)], &["links or switches are listed too", "both.toml:1"]);
+}
+
+#[test]
 fn networks_that_cannot_be_say_which_can() {
     refused(&["topology", "mesh:3x0"], &["mesh:3x0"]);
     refused(&["topology", "hypercube", "--nodes", "12"], &["12", "power of two"]);

@@ -53,7 +53,7 @@ struct File {
     topology: Option<Spanned<String>>,
     name: Option<String>,
     #[serde(default)]
-    switches: Vec<String>,
+    switches: Vec<Spanned<String>>,
     #[serde(default)]
     links: Vec<Spanned<(String, String)>>,
     #[serde(default)]
@@ -116,6 +116,11 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
         Problem { span, message: error.message().to_owned(), help }.failure(path, text)
     })?;
     let topology = match &file.topology {
+        Some(spec) if !(file.links.is_empty() && file.switches.is_empty()) => {
+            let message = "a topology is named, and links or switches are listed too".to_owned();
+            let help = "keep one of them".to_owned();
+            return Err(Problem { span: spec.span(), message, help }.failure(path, text));
+        }
         Some(spec) => {
             let inside = spec.span().start + 1;
             Topology::from_spec(spec.get_ref()).map_err(|error| at(error.shifted(inside)))?
@@ -123,8 +128,13 @@ fn from_file(path: &Path, text: &str) -> Result<Loaded, Failure> {
         None => {
             let mut graph = GraphFile::default();
             for switch in &file.switches {
-                let index = graph.vertex(switch) as usize;
-                graph.switch[index] = true;
+                let index = graph.vertex(switch.get_ref()) as usize;
+                // Routes name switches by their places in the list.
+                if std::mem::replace(&mut graph.switch[index], true) {
+                    let message = format!("the switch `{}` is there twice", switch.get_ref());
+                    let help = "name each switch once".to_owned();
+                    return Err(Problem { span: switch.span(), message, help }.failure(path, text));
+                }
             }
             for link in &file.links {
                 let (a, b) = link.get_ref();
@@ -147,7 +157,8 @@ fn routes(
     let switches = &file.switches;
     let vertex = |name: &Spanned<String>| {
         let node = topology.node_called(name.get_ref()).map(|node| topology.attachment(node).0.0);
-        let switch = switches.iter().position(|s| s == name.get_ref()).and_then(|i| u32::try_from(i).ok());
+        let switch =
+            switches.iter().position(|s| s.get_ref() == name.get_ref()).and_then(|i| u32::try_from(i).ok());
         switch.or(node).ok_or_else(|| {
             let message = format!("no node is called `{}`", name.get_ref());
             let help = "name a node or switch of `links`".to_owned();
