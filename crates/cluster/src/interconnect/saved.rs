@@ -138,8 +138,8 @@ mod tests {
     use crate::time::{Bandwidth, NetworkClock, Ps};
     use fabric::topology::Topology;
 
-    fn interconnect() -> Interconnect {
-        let wiring = Wiring {
+    fn wiring() -> Wiring {
+        Wiring {
             topology: Topology::from_spec("ring:3").unwrap(),
             table: None,
             fabric: fabric::Config { level: fabric::Level::Packet, ..fabric::Config::default() },
@@ -147,8 +147,11 @@ mod tests {
             latency: Ps(1_000_000),
             router: Ps(0),
             faults: Vec::new(),
-        };
-        let mut interconnect = Interconnect::new(wiring, 1, Ps(0)).unwrap();
+        }
+    }
+
+    fn interconnect() -> Interconnect {
+        let mut interconnect = Interconnect::new(wiring(), 1, Ps(0)).unwrap();
         interconnect.keep_journal();
         interconnect
     }
@@ -212,6 +215,13 @@ mod tests {
             spoil(&mut saved);
             assert!(saved.restored().is_err(), "spoil {number}: {saved:?}");
         }
+    }
+
+    #[test]
+    fn the_slowest_cards_make_the_longest_epoch_and_no_longer_one() {
+        let most = Ps(u64::MAX - 1);
+        assert_eq!(wiring().epoch(most, most), Ps::NEVER);
+        assert_eq!(wiring().epoch(Ps(0), Ps(0)), Ps(2 * (1_000_000 - 800) - 1));
     }
 
     #[test]

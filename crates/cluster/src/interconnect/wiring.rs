@@ -72,7 +72,8 @@ impl Wiring {
     pub(crate) fn epoch(&self, send: Ps, receive: Ps) -> Ps {
         let edges = self.clock.instant(2 * self.edge_cycles()).0;
         // The last picosecond of a rounded-up instant is not waited for.
-        Ps((send.0 + receive.0 + edges.saturating_sub(u64::from(edges > 0))).max(1))
+        let epoch = send.after(receive).after(Ps(edges.saturating_sub(u64::from(edges > 0))));
+        epoch.max(Ps(1))
     }
 
     /// The latency of a frame alone in the network, from its first flit on the sender's wire to its last off the

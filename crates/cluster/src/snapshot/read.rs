@@ -118,6 +118,11 @@ impl Snapshot {
         }
         for memory in &self.manifest.memories {
             let path = self.memory_file(&memory.node);
+            let found = std::fs::metadata(&path).map_or(0, |file| file.len());
+            if found != memory.bytes {
+                let reason = format!("it has {found} bytes instead of {}", memory.bytes);
+                return Err(SnapshotError::damaged(&path, reason));
+            }
             let mut ram = Ram::new(memory.bytes).map_err(SnapshotError::host("map memory for", &path))?;
             self.restore_memory(&memory.node, &mut ram)?;
         }

@@ -134,6 +134,20 @@ fn a_hart_that_counted_to_the_end_of_numbers_is_refused() {
 }
 
 #[test]
+fn a_memory_is_as_large_as_its_file_before_any_room_is_made_for_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("snap");
+    let mut manifest = saved(&dir, &filled(), "a test").unwrap();
+    manifest.memories[0].bytes = 1 << 45;
+    fs::write(dir.join(MANIFEST), manifest.text().unwrap()).unwrap();
+    let refused = Snapshot::open(&dir).unwrap().verify().unwrap_err();
+    assert!(
+        matches!(&refused, SnapshotError::Damaged { file, .. } if file.ends_with("n0/memory.ram")),
+        "{refused}"
+    );
+}
+
+#[test]
 fn the_place_in_memory_is_named() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("snap");
