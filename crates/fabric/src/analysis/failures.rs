@@ -7,8 +7,12 @@ use crate::topology::Topology;
 
 /// Work (sets of links times routers times routers) up to which every set of failed links is tried.
 const EXACT_WORK_MAX: u128 = 60_000_000;
-/// Sets of failed links that are tried where there are too many to try all.
-const SAMPLES: u32 = 200;
+/// Sets of failed links that are tried at most where there are too many to try all.
+const SAMPLES_MAX: usize = 200;
+/// Steps of all searches together there: a second in a small network, a few where no cache holds it.
+const SAMPLED_WORK_MAX: usize = 200_000_000;
+/// In a network so large that there is no time to search from every router, a set is searched from at least so many.
+const SOURCES_MIN: usize = 16;
 
 /// The worst that `failed` failed links can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,49 +27,76 @@ pub struct AfterFailures {
     pub parted: u64,
     /// How many sets were tried.
     pub tried: u64,
-    /// Whether all sets were tried; otherwise the true figure may be worse.
+    /// From how many routers each set was searched, in a network that is too large to search from all.
+    pub sources: Option<u64>,
+    /// Whether all sets were tried, from all routers; otherwise the true figure may be worse.
     pub exact: bool,
 }
 
 /// Fails `failed` links in every way (or, where these are too many, in seeded random ways) and takes the worst.
 ///
-/// The links of leaf nodes to their switches can fail too, and then part them from the rest.
-pub fn after_failures(topology: &Topology, failed: u32, seed: u64) -> AfterFailures {
+/// The links of leaf nodes to their switches can fail too, and then part them from the rest. `intact` is the diameter without
+/// failures, which none of them makes smaller.
+pub fn after_failures(topology: &Topology, failed: u32, seed: u64, intact: u64) -> AfterFailures {
     let links = topology.links().len() + if topology.nodes_are_leaves() { topology.nodes() } else { 0 };
     let size = u128::from(small(topology.routers()));
     let exact = combinations(links as u128, u128::from(failed)).saturating_mul(size * size) <= EXACT_WORK_MAX;
     let mut trial = Trial::new(topology);
-    let mut result =
-        AfterFailures { failed, diameter: Some(0), diameter_whole: 0, parted: 0, tried: 0, exact };
+    let routers: Vec<usize> = (0..topology.routers()).filter(|router| trial.weights[*router] > 0).collect();
+    let (samples, sources) = if exact { (0, routers.len()) } else { shares(topology, routers.len()) };
+    let mut result = AfterFailures {
+        failed,
+        diameter: None,
+        diameter_whole: 0,
+        parted: 0,
+        tried: 0,
+        sources: (sources < routers.len()).then_some(sources as u64),
+        exact,
+    };
     let mut record = |diameter: Option<u64>| {
         result.tried += 1;
         match diameter {
-            Some(diameter) => result.diameter_whole = result.diameter_whole.max(diameter),
+            Some(diameter) => result.diameter_whole = result.diameter_whole.max(diameter).max(intact),
             None => result.parted += 1,
         }
     };
     if exact {
         let mut chosen: Vec<usize> = (0..failed as usize).collect();
         while chosen.len() <= links {
-            record(trial.diameter(&chosen));
+            record(trial.diameter(&chosen, &routers));
             if !next_set(&mut chosen, links) {
                 break;
             }
         }
     } else {
         let mut rng = Rng::new(seed);
-        let samples =
-            SAMPLES.min(1 + small(EXACT_WORK_MAX as usize / (topology.routers() * topology.routers())));
         for _ in 0..samples {
             let mut chosen = std::collections::BTreeSet::new();
             while chosen.len() < (failed as usize).min(links) {
                 chosen.insert(rng.below(small(links)) as usize);
             }
-            record(trial.diameter(&chosen.into_iter().collect::<Vec<_>>()));
+            let chosen: Vec<usize> = chosen.into_iter().collect();
+            if sources == routers.len() {
+                record(trial.diameter(&chosen, &routers));
+            } else {
+                let some = (0..sources).map(|_| routers[rng.below(small(routers.len())) as usize]);
+                record(trial.diameter(&chosen, &some.collect::<Vec<_>>()));
+            }
         }
     }
     result.diameter = (result.parted == 0).then_some(result.diameter_whole);
     result
+}
+
+/// How many sets of failed links are tried, and from how many of the `routers` that have nodes each is searched.
+fn shares(topology: &Topology, routers: usize) -> (usize, usize) {
+    let search = topology.routers() + 2 * topology.links().len();
+    let searches = SAMPLED_WORK_MAX / search.max(1);
+    if searches >= routers {
+        return ((searches / routers.max(1)).min(SAMPLES_MAX), routers);
+    }
+    let samples = (searches / SOURCES_MIN).clamp(1, SAMPLES_MAX);
+    (samples, (searches / samples).clamp(1, routers))
 }
 
 fn combinations(n: u128, k: u128) -> u128 {
@@ -105,16 +136,16 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The diameter between nodes without the `failed` links, `None` if some cannot reach each other.
-    fn diameter(&mut self, failed: &[usize]) -> Option<u64> {
+    /// The longest way from `sources` to nodes without the `failed` links, `None` if some cannot be reached.
+    fn diameter(&mut self, failed: &[usize], sources: &[usize]) -> Option<u64> {
         if failed.iter().any(|link| *link >= self.down.len()) {
             return None;
         }
         failed.iter().for_each(|link| self.down[*link] = true);
         let leaf = if self.topology.nodes_are_leaves() { 2 } else { 0 };
         let mut diameter = Some(0);
-        for source in (0..self.topology.routers()).filter(|r| self.weights[*r] > 0) {
-            self.search.run(self.topology, RouterId(small(source)), |link| !self.down[link]);
+        for source in sources {
+            self.search.run(self.topology, RouterId(small(*source)), |link| !self.down[link]);
             let with_nodes =
                 self.search.distance.iter().zip(&self.weights).filter(|(_, weight)| **weight > 0);
             let farthest = with_nodes.map(|(distance, _)| *distance).max().unwrap_or(0);
@@ -136,15 +167,28 @@ mod tests {
     #[test]
     fn a_ring_becomes_a_line_and_then_two() {
         let ring = Topology::from_spec("ring:8").unwrap();
-        assert_eq!(after_failures(&ring, 1, 0).diameter, Some(7));
-        let two = after_failures(&ring, 2, 0);
+        assert_eq!(after_failures(&ring, 1, 0, 4).diameter, Some(7));
+        let two = after_failures(&ring, 2, 0, 4);
         assert_eq!((two.diameter, two.exact), (None, true));
+    }
+
+    #[test]
+    fn a_large_network_is_searched_from_some_routers() {
+        let large = Topology::from_spec("torus:100x100").unwrap();
+        let one = after_failures(&large, 1, 1, 100);
+        assert_eq!((one.diameter, one.exact), (Some(100), false));
+        assert!(one.sources.is_some_and(|sources| sources < 10_000) && one.tried > 1, "{one:?}");
+        let line = Topology::from_spec("mesh:20000").unwrap();
+        let parted = after_failures(&line, 1, 1, 19_999);
+        assert_eq!((parted.diameter, parted.parted), (None, parted.tried), "{parted:?}");
+        let some = Topology::from_spec("torus:20x20").unwrap();
+        assert_eq!(after_failures(&some, 2, 1, 20).sources, None);
     }
 
     #[test]
     fn a_leaf_is_lost_with_its_link() {
         let star = Topology::from_spec("star:5").unwrap();
-        let one = after_failures(&star, 1, 0);
+        let one = after_failures(&star, 1, 0, 2);
         assert_eq!((one.diameter, one.parted, one.tried), (None, 5, 5));
     }
 
@@ -153,7 +197,7 @@ mod tests {
         let torus = Topology::from_spec("torus:4x4").unwrap();
         let mesh = Topology::from_spec("mesh:4x4").unwrap();
         for failed in 1..=3 {
-            let (torus, mesh) = (after_failures(&torus, failed, 1), after_failures(&mesh, failed, 1));
+            let (torus, mesh) = (after_failures(&torus, failed, 1, 4), after_failures(&mesh, failed, 1, 6));
             assert!(torus.diameter.is_some(), "{torus:?}");
             assert!(mesh.diameter.is_none_or(|d| Some(d) > torus.diameter), "{mesh:?}");
         }

@@ -45,7 +45,7 @@ impl Args {
             write(path, &draw::svg::network(&topology))?;
         }
         let figures = analysis::figures(&topology);
-        let failures = self.failures(&topology);
+        let failures = self.failures(&topology, figures.distances.diameter);
         if self.json {
             println!("{}", pretty(&report(&topology, &figures, &failures)));
         } else {
@@ -58,8 +58,10 @@ impl Args {
         Ok(Exit::Ok)
     }
 
-    fn failures(&self, topology: &Topology) -> Vec<AfterFailures> {
-        (1..=self.failed).map(|failed| analysis::after_failures(topology, failed, self.seed)).collect()
+    fn failures(&self, topology: &Topology, intact: u64) -> Vec<AfterFailures> {
+        (1..=self.failed)
+            .map(|failed| analysis::after_failures(topology, failed, self.seed, intact))
+            .collect()
     }
 
     fn course(&self) -> Result<Exit, Failure> {
@@ -70,11 +72,17 @@ impl Args {
         if self.json {
             let reports: Vec<Value> = networks
                 .iter()
-                .map(|topology| report(topology, &analysis::figures(topology), &self.failures(topology)))
+                .map(|topology| {
+                    let figures = analysis::figures(topology);
+                    report(topology, &figures, &self.failures(topology, figures.distances.diameter))
+                })
                 .collect();
             println!("{}", pretty(&json!({ "networks": reports })));
         } else {
-            print!("{}", table::course(&networks, |topology| self.failures(topology), fit::columns()));
+            print!(
+                "{}",
+                table::course(&networks, |topology, intact| self.failures(topology, intact), fit::columns())
+            );
         }
         Ok(Exit::Ok)
     }
@@ -114,6 +122,7 @@ fn report(topology: &Topology, figures: &Figures, failures: &[AfterFailures]) ->
                 "diameter_while_connected": after.diameter_whole,
                 "parted_sets": after.parted,
                 "tried_sets": after.tried,
+                "searched_from": after.sources,
                 "exact": after.exact,
             })
         })

@@ -4,7 +4,7 @@ use super::shapes::failure;
 use crate::draw::{chart, fit};
 use crate::exit::{Exit, Failure};
 use crate::tour::Shown;
-use fabric::analysis::after_failures;
+use fabric::analysis::{after_failures, distances};
 use fabric::deadlock;
 use fabric::rng::Rng;
 use fabric::routing::{Algorithm, Routes, Table};
@@ -72,10 +72,11 @@ pub(super) fn failures() -> Result<Shown, Failure> {
     let mut parted = Vec::new();
     for spec in ["mesh:4x4", "torus:4x4"] {
         let topology = Topology::from_spec(spec).map_err(failure)?;
-        let _ = write!(picture, "{spec:<12}{:>10}", fabric::analysis::distances(&topology).diameter);
+        let intact = distances(&topology).diameter;
+        let _ = write!(picture, "{spec:<12}{intact:>10}");
         let mut sets = 0;
         for failed in 1..=3 {
-            let after = after_failures(&topology, failed, 1);
+            let after = after_failures(&topology, failed, 1, intact);
             let cell = after.diameter.map_or("parted".to_owned(), |diameter| diameter.to_string());
             let _ = write!(picture, "{cell:>12}");
             sets += after.parted;

@@ -47,23 +47,29 @@ pub(super) fn figures(figures: &Figures, failures: &[AfterFailures]) -> String {
     line("edge connectivity", figures.edge_connectivity.to_string());
     line("bisection", figures.bisection.to_string());
     for failure in failures {
-        let name = format!("diameter after {} failed link{}", failure.failed, plural(failure.failed));
+        let name = format!("diameter after {} failed link{}", failure.failed, plural(failure.failed.into()));
         let how = if failure.exact {
             format!("worst of all {} ways", failure.tried)
         } else {
-            format!("worst of {} sampled ways", failure.tried)
+            let from = failure
+                .sources
+                .map_or(String::new(), |some| format!(", each seen from {some} of its places"));
+            format!("worst of {} sampled way{}{from}", failure.tried, plural(failure.tried))
         };
         let parted = match failure.parted {
             0 => String::new(),
             parted if parted == failure.tried => "; each of them parts it".to_owned(),
-            parted => format!("; {parted} part it, else at most {}", failure.diameter_whole),
+            parted => {
+                let bound = if failure.exact { "at most " } else { ">=" };
+                format!("; {parted} part it, else {bound}{}", failure.diameter_whole)
+            }
         };
         line(&name, format!("{} ({how}{parted})", after(failure)));
     }
     text
 }
 
-fn plural(count: u32) -> &'static str {
+fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
@@ -74,15 +80,19 @@ const HEADER: [&str; 8] =
 /// One table of all networks, then their drawings.
 pub(super) fn course(
     networks: &[Topology],
-    failures: impl Fn(&Topology) -> Vec<AfterFailures>,
+    failures: impl Fn(&Topology, u64) -> Vec<AfterFailures>,
     columns: Option<usize>,
 ) -> String {
-    let failures: Vec<Vec<AfterFailures>> = networks.iter().map(failures).collect();
+    let figures: Vec<Figures> = networks.iter().map(analysis::figures).collect();
+    let failures: Vec<Vec<AfterFailures>> = networks
+        .iter()
+        .zip(&figures)
+        .map(|(topology, figures)| failures(topology, figures.distances.diameter))
+        .collect();
     let failed: Vec<String> =
         failures.iter().take(1).flatten().map(|after| format!("{} failed", after.failed)).collect();
     let header: Vec<&str> = HEADER.into_iter().chain(failed.iter().map(String::as_str)).collect();
-    let rows = networks.iter().zip(&failures).map(|(topology, failures)| {
-        let figures = analysis::figures(topology);
+    let rows = networks.iter().zip(figures).zip(&failures).map(|((topology, figures), failures)| {
         let mut row = vec![
             topology.name().to_owned(),
             figures.nodes.to_string(),
@@ -116,7 +126,7 @@ mod tests {
     fn a_narrow_terminal_gets_the_table_in_parts_and_no_line_too_long() {
         let networks: Vec<Topology> =
             COURSE.iter().map(|spec| Topology::from_spec(spec).expect("a known network")).collect();
-        let failures = |topology: &Topology| vec![analysis::after_failures(topology, 1, 1)];
+        let failures = |topology: &Topology, intact| vec![analysis::after_failures(topology, 1, 1, intact)];
         let wide = course(&networks, failures, None);
         assert_eq!(wide.matches("network  ").count(), 1, "{wide}");
         for columns in [80, 60, 40] {
