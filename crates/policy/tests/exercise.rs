@@ -23,7 +23,7 @@ impl ByTheClock {
 
 impl Policy for ByTheClock {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, _: Arrival, kick: &mut CpuSet) {
-        self.ready.push(machine.threads[thread.index()].group.index(), machine.priority(thread), thread);
+        self.ready.push(machine.group(thread).index(), machine.priority(thread), thread);
         machine.kick_near(0, kick);
     }
     fn next(&mut self, machine: &Machine, _: CpuId) -> Decision {

@@ -18,7 +18,7 @@ impl Affinity {
 
 impl Policy for Affinity {
     fn ready(&mut self, machine: &Machine, thread: ThreadId, _: Arrival, kick: &mut CpuSet) {
-        let warm = machine.last_cpu(thread).filter(|_| machine.threads[thread.index()].is_warm());
+        let warm = machine.last_cpu(thread).filter(|_| machine.is_warm(thread));
         self.queues.push(machine, thread, warm);
         machine.kick_near(warm.map_or(0, CpuId::index), kick);
     }

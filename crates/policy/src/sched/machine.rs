@@ -30,26 +30,15 @@ impl Thread {
         Thread { group, weight: 1024, cap_permille: 0, priority: 16, flags: 0 }
     }
 
-    /// Whether most of its working set is still in the cache of the CPU where it ran last.
+    /// Without a working set, it is warm wherever it comes.
     #[must_use]
-    pub fn is_warm(&self) -> bool {
-        self.flags & WARM != 0
+    pub fn without_working_set(self) -> Thread {
+        Thread { flags: WARM, ..self }
     }
 
-    /// Says whether it is warm.
-    pub fn set_warm(&mut self, warm: bool) {
-        self.flags = (self.flags & !WARM) | (u8::from(warm) * WARM);
-    }
-
-    /// The flag it raises while it holds a spin lock.
-    #[must_use]
-    pub fn holds_spin_lock(&self) -> bool {
-        self.flags & HOLDS_SPIN_LOCK != 0
-    }
-
-    /// Raises or lowers that flag.
-    pub fn set_holds_spin_lock(&mut self, holds: bool) {
-        self.flags = (self.flags & !HOLDS_SPIN_LOCK) | (u8::from(holds) * HOLDS_SPIN_LOCK);
+    fn is_like(&self, other: &Thread) -> bool {
+        let facts = |thread: &Thread| (thread.weight, thread.cap_permille, thread.priority, thread.flags);
+        facts(self) == facts(other)
     }
 }
 
@@ -69,8 +58,12 @@ pub struct Group {
 pub struct Machine {
     /// Virtual time.
     pub now: Ns,
-    /// All threads that ever will be.
-    pub threads: Vec<Thread>,
+    threads: Vec<Thread>,
+    /// Whether all threads are alike but for their groups: one then stands for all, since there are many, and each look at
+    /// one that has not been looked at for long is a cache miss.
+    alike: bool,
+    /// How many threads each group has, if all have as many and are numbered one after the other; else zero.
+    width: u32,
     /// All groups.
     pub groups: Vec<Group>,
     /// What each CPU runs.
@@ -90,15 +83,28 @@ impl Machine {
     pub fn new(cpus: usize, threads: Vec<Thread>, groups: Vec<Group>) -> Machine {
         let last = vec![NOWHERE; threads.len()];
         let (running, idle) = (vec![None; cpus], CpuSet::full(cpus));
-        Machine { now: Ns::ZERO, threads, groups, running, idle, last }
+        let alike = threads.windows(2).all(|two| two[0].is_like(&two[1]));
+        let width = groups.first().map_or(0, |group| group.width);
+        let even = groups
+            .iter()
+            .zip(0..)
+            .all(|(group, number)| group.width == width && Some(group.first.0) == width.checked_mul(number));
+        let width = if even { width } else { 0 };
+        Machine { now: Ns::ZERO, threads, alike, width, groups, running, idle, last }
     }
 
-    /// Touches what is known of `threads`: where they ran last and, if asked for, their `facts`.
-    pub fn fetch(&self, threads: &[ThreadId], facts: bool) {
+    /// Touches what is known of `threads`.
+    pub fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| self.last[thread.index()]));
-        if facts {
+        if !self.alike || self.width == 0 {
             touch(threads.iter().map(|thread| self.threads[thread.index()].weight));
         }
+    }
+
+    /// What is known of `thread` but its group.
+    #[inline]
+    fn facts(&self, thread: ThreadId) -> &Thread {
+        &self.threads[if self.alike { 0 } else { thread.index() }]
     }
 
     /// Where `thread` ran last, or runs.
@@ -117,14 +123,71 @@ impl Machine {
 
     /// The group of `thread`.
     #[must_use]
+    #[inline]
+    pub fn group(&self, thread: ThreadId) -> GroupId {
+        match thread.0.checked_div(self.width) {
+            Some(group) => GroupId(group),
+            None => self.threads[thread.index()].group,
+        }
+    }
+
+    /// What the group of `thread` is.
+    #[must_use]
     pub fn group_of(&self, thread: ThreadId) -> &Group {
-        &self.groups[self.threads[thread.index()].group.index()]
+        &self.groups[self.group(thread).index()]
+    }
+
+    /// The weight of `thread`, at least 1.
+    #[must_use]
+    #[inline]
+    pub fn weight(&self, thread: ThreadId) -> u64 {
+        u64::from(self.facts(thread).weight.max(1))
+    }
+
+    /// The most of one CPU that `thread` may have, in thousandths; 0 is no cap.
+    #[must_use]
+    #[inline]
+    pub fn cap_permille(&self, thread: ThreadId) -> u16 {
+        self.facts(thread).cap_permille
     }
 
     /// The priority of `thread`.
     #[must_use]
+    #[inline]
     pub fn priority(&self, thread: ThreadId) -> u8 {
-        self.threads[thread.index()].priority
+        self.facts(thread).priority
+    }
+
+    /// Whether most of the working set of `thread` is still in the cache of the CPU where it ran last.
+    #[must_use]
+    #[inline]
+    pub fn is_warm(&self, thread: ThreadId) -> bool {
+        self.facts(thread).flags & WARM != 0
+    }
+
+    /// Says whether `thread` is warm.
+    pub fn set_warm(&mut self, thread: ThreadId, warm: bool) {
+        self.set_flag(thread, WARM, warm);
+    }
+
+    /// The flag that `thread` raises while it holds a spin lock.
+    #[must_use]
+    pub fn holds_spin_lock(&self, thread: ThreadId) -> bool {
+        self.facts(thread).flags & HOLDS_SPIN_LOCK != 0
+    }
+
+    /// Raises or lowers that flag.
+    pub fn set_holds_spin_lock(&mut self, thread: ThreadId, holds: bool) {
+        self.set_flag(thread, HOLDS_SPIN_LOCK, holds);
+    }
+
+    fn set_flag(&mut self, thread: ThreadId, flag: u8, raised: bool) {
+        let flags = (self.facts(thread).flags & !flag) | if raised { flag } else { 0 };
+        // As long as nothing changes, the threads stay alike.
+        if flags != self.facts(thread).flags {
+            self.alike = false;
+            self.threads[thread.index()].flags = flags;
+        }
     }
 
     /// Asks an idle CPU, if there is one, to look for work: `cpu`, or the next one round from it.

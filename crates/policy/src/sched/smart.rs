@@ -34,7 +34,7 @@ impl Policy for Smart {
     }
     fn expired(&mut self, machine: &Machine, _: CpuId, thread: ThreadId) -> Verdict {
         let given = &mut self.given[thread.index()];
-        if !machine.threads[thread.index()].holds_spin_lock() || *given == self.most {
+        if !machine.holds_spin_lock(thread) || *given == self.most {
             return Verdict::Preempt;
         }
         *given += 1;

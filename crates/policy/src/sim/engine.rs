@@ -93,8 +93,7 @@ pub fn simulate_with(
 fn facts(task: &super::Task) -> Thread {
     let mut thread = Thread::new(task.job);
     (thread.weight, thread.cap_permille, thread.priority) = (task.weight, task.cap_permille, task.priority);
-    thread.set_warm(task.working_set_kib == 0);
-    thread
+    if task.working_set_kib == 0 { thread.without_working_set() } else { thread }
 }
 
 /// The phases of all programs, each with its end after it, and where each program begins.
@@ -245,7 +244,7 @@ impl<'a> Engine<'a> {
         if self.caches {
             let whole = self.rarely[thread.index()].working_set_kib;
             let warm = whole == 0 || self.cold_kib(thread) * 2 < whole;
-            self.machine.threads[thread.index()].set_warm(warm);
+            self.machine.set_warm(thread, warm);
         }
         // A slot in which nothing has run so far begins again with whoever comes.
         if self.slotted && (self.slot.is_none() || !self.slot_used) {
@@ -322,7 +321,7 @@ impl<'a> Engine<'a> {
 /// most of its time.
 fn fetch(threads: &[Runtime], machine: &Machine, memory: Option<&dyn Memory>, soon: &[ThreadId]) {
     touch(soon.iter().map(|thread| threads[thread.index()].pc));
-    machine.fetch(soon, memory.is_none_or(Memory::facts));
+    machine.fetch(soon);
     if let Some(memory) = memory {
         memory.fetch(soon);
     }

@@ -86,7 +86,7 @@ impl Engine<'_> {
     }
 
     fn sync(&self, thread: ThreadId, name: SyncRef) -> usize {
-        self.workload.resolve(self.machine.threads[thread.index()].group, name)
+        self.workload.resolve(self.machine.group(thread), name)
     }
 
     fn communicate(&mut self, thread: ThreadId, op: Op) -> Then {
@@ -173,7 +173,7 @@ impl Engine<'_> {
         if self.syncs.all[sync].kind == SyncKind::SpinLock {
             let held = &mut self.rarely[thread.index()].held;
             *held = if holds { *held + 1 } else { *held - 1 };
-            self.machine.threads[thread.index()].set_holds_spin_lock(*held > 0);
+            self.machine.set_holds_spin_lock(thread, *held > 0);
         }
     }
 

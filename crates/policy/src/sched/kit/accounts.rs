@@ -2,7 +2,7 @@
 //!
 //! Source: the Xen credit scheduler as its documentation describes it (weights, caps, under and over).
 
-use super::{Record, Records, Weights};
+use super::{Record, Records};
 use crate::sched::{Arrival, Decision, Departure, Left, Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 
@@ -37,10 +37,7 @@ pub struct Accounts {
     /// The period that it is now, and when the next begins.
     turn: (u64, Ns),
     /// The sum of the weights of those that have come and not ended.
-    sum: u64,
-    weights: Weights,
-    /// Whether any thread has a cap.
-    capped: bool,
+    weights: u64,
     /// Of a weight and a sum of weights, the share.
     usual: (u64, u64, u64),
 }
@@ -49,19 +46,13 @@ impl Accounts {
     /// Empty accounts.
     #[must_use]
     pub fn new(setup: &Setup<'_>) -> Accounts {
-        let weights = Weights::new(setup);
-        let capped = setup.threads.iter().any(|thread| thread.cap_permille != 0);
-        let mut threads = Records::new(setup, setup.cpus, Account::default());
-        threads.facts = weights.differ() || capped;
         Accounts {
-            threads,
+            threads: Records::new(setup, setup.cpus, Account::default()),
             cpus: setup.cpus as u64,
             period: Ns(setup.tuning.period.0.max(1)),
             quantum: setup.tuning.quantum,
             turn: (0, Ns::ZERO),
-            sum: 0,
-            weights,
-            capped,
+            weights: 0,
             usual: (0, 0, 0),
         }
     }
@@ -72,7 +63,7 @@ impl Accounts {
         let account = &mut self.threads[thread];
         account.boosted = how == Arrival::Woken;
         if how == Arrival::New {
-            self.sum += self.weights.of(machine, thread);
+            self.weights += machine.weight(thread);
             account.period = period;
         }
     }
@@ -85,7 +76,7 @@ impl Accounts {
         account.spent += gone.ran;
         account.boosted = false;
         if gone.why == Left::Ended {
-            self.sum -= self.weights.of(machine, gone.thread);
+            self.weights -= machine.weight(gone.thread);
         }
     }
 
@@ -139,10 +130,7 @@ impl Accounts {
 
     /// What `thread` may spend in a period; zero means no cap.
     fn cap(&self, machine: &Machine, thread: ThreadId) -> Ns {
-        if !self.capped {
-            return Ns::ZERO;
-        }
-        match machine.threads[thread.index()].cap_permille {
+        match machine.cap_permille(thread) {
             0 => Ns::ZERO,
             permille => Ns(muldiv(self.period.0, u64::from(permille), 1000)),
         }
@@ -162,11 +150,11 @@ impl Accounts {
     fn give(&mut self, machine: &Machine, thread: ThreadId, passed: u64) {
         let cap = self.cap(machine, thread);
         let account = &mut self.threads[thread];
-        let weight = self.weights.of(machine, thread);
-        if (self.usual.0, self.usual.1) != (weight, self.sum) {
+        let weight = machine.weight(thread);
+        if (self.usual.0, self.usual.1) != (weight, self.weights) {
             let all = self.cpus.saturating_mul(self.period.0);
-            let share = muldiv(all, weight, self.sum.max(1)).min(self.period.0);
-            self.usual = (weight, self.sum, share);
+            let share = muldiv(all, weight, self.weights.max(1)).min(self.period.0);
+            self.usual = (weight, self.weights, share);
         }
         let share = i64::try_from(self.usual.2).unwrap_or(i64::MAX);
         let given = share.saturating_mul(i64::try_from(passed).unwrap_or(i64::MAX));

@@ -2,7 +2,7 @@
 //!
 //! Source: Stoica and Abdel-Wahab, "Earliest eligible virtual deadline first", Old Dominion University TR-95-22, 1995.
 
-use super::{CpuSet, Loads, Memory, Trees, Weights, touch};
+use super::{CpuSet, Loads, Memory, Trees, touch};
 use crate::sched::{Machine, Setup};
 use crate::unit::{CpuId, Ns, ThreadId};
 use heap::vec;
@@ -37,7 +37,6 @@ pub struct FairQueues {
     /// left, which wraps below zero.
     at: Vec<u64>,
     loads: Loads,
-    weights: Weights,
     trees: Trees,
     cpus: usize,
 }
@@ -54,7 +53,6 @@ impl FairQueues {
             clocks: vec![Clock::default(); cpus],
             at: vec![0; threads],
             loads: Loads::new(cpus, threads),
-            weights: Weights::new(setup),
             trees: Trees::new(2 * cpus, threads),
             cpus,
         }
@@ -72,7 +70,7 @@ impl FairQueues {
 
     /// `thread` can run on `cpu`: it keeps what it was owed, or owed, when it left, up to one request.
     fn join(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let weight = self.weights.of(machine, thread);
+        let weight = machine.weight(thread);
         let bound = i64::try_from(self.length(weight)).unwrap_or(i64::MAX);
         let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
         *at = clock.now.saturating_add_signed(at.cast_signed().clamp(-bound, bound));
@@ -82,7 +80,7 @@ impl FairQueues {
 
     /// `thread`, which ran on `cpu`, still can.
     pub fn queue(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
-        let length = self.length(self.weights.of(machine, thread));
+        let length = self.length(machine.weight(thread));
         self.longest = self.longest.max(length);
         let deadline = self.at[thread.index()].saturating_add(length);
         self.trees.push(cpu.index(), deadline, thread);
@@ -102,7 +100,7 @@ impl FairQueues {
     /// `thread` cannot run on `cpu` any more: it left, or was taken by another CPU.
     fn part(&mut self, machine: &Machine, cpu: CpuId, thread: ThreadId) {
         let (clock, at) = (&mut self.clocks[cpu.index()], &mut self.at[thread.index()]);
-        clock.weights -= self.weights.of(machine, thread);
+        clock.weights -= machine.weight(thread);
         *at = at.wrapping_sub(clock.now);
     }
 
@@ -111,7 +109,7 @@ impl FairQueues {
         let clock = &mut self.clocks[cpu.index()];
         clock.now = clock.now.saturating_add(virtual_time(time, clock.weights));
         let at = &mut self.at[thread.index()];
-        *at = at.saturating_add(virtual_time(time, self.weights.of(machine, thread)));
+        *at = at.saturating_add(virtual_time(time, machine.weight(thread)));
     }
 
     /// Takes the next thread of `cpu`, or steals the one that the most loaded CPU would run next.
@@ -164,10 +162,6 @@ impl Memory for FairQueues {
 
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| u32::from(self.at[thread.index()] == u64::MAX)));
-    }
-
-    fn facts(&self) -> bool {
-        self.weights.differ()
     }
 }
 

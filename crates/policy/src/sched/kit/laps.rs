@@ -56,7 +56,7 @@ impl Laps {
 
     /// `thread` can run: it joins no further back than the slowest.
     pub fn enter(&mut self, machine: &Machine, thread: ThreadId) {
-        let group = machine.threads[thread.index()].group.index();
+        let group = machine.group(thread).index();
         let mut own = self.lap_of(thread);
         if self.runners[group] == 0 {
             self.slowest[group] = self.slowest[group].max(own);
@@ -70,7 +70,7 @@ impl Laps {
 
     /// A thread left its CPU after it ran, at most a lap.
     pub fn ran(&mut self, machine: &Machine, gone: Departure) {
-        let group = machine.threads[gone.thread.index()].group.index();
+        let group = machine.group(gone.thread).index();
         self.count(group, self.lap_of(gone.thread), -1);
         let progress = &mut self.threads[gone.thread];
         progress.ran += gone.ran.min(self.lap);
@@ -98,7 +98,7 @@ impl Laps {
     pub fn pop(&mut self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
         loop {
             let thread = self.threads.queues.pop(cpu)?;
-            let group = machine.threads[thread.index()].group.index();
+            let group = machine.group(thread).index();
             if self.lap_of(thread) <= self.last_lap(group) {
                 return Some(thread);
             }
@@ -108,7 +108,7 @@ impl Laps {
 
     /// Takes back a companion of `thread` that need not wait any longer.
     pub fn unpark(&mut self, machine: &Machine, thread: ThreadId) -> Option<ThreadId> {
-        let group = machine.threads[thread.index()].group.index();
+        let group = machine.group(thread).index();
         let last = self.last_lap(group);
         self.threads.unpark(group, |progress| progress.lap <= last)
     }

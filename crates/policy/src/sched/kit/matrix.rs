@@ -153,7 +153,7 @@ impl Matrix {
     #[must_use]
     pub fn here(&self, machine: &Machine, cpu: CpuId) -> Option<ThreadId> {
         let thread = self.cell(self.row, cpu)?;
-        let since = self.since[machine.threads[thread.index()].group.index()];
+        let since = self.since[machine.group(thread).index()];
         (self.runnable[thread.index()] && since < self.slot).then_some(thread)
     }
 
@@ -213,7 +213,7 @@ impl Matrix {
         for _ in 0..CELLS_MAX {
             if self.laying.is_none() {
                 let Some(first) = self.waiting.first(0) else { return };
-                let group = machine.threads[first.index()].group;
+                let group = machine.group(first);
                 let Some(at) = self.find_room(machine.groups[group.index()].width) else { return };
                 self.waiting.remove(0, first);
                 self.laying = Some(Laying { group, at, laid: 0 });

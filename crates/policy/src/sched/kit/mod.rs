@@ -17,7 +17,6 @@ mod space;
 mod tournament;
 mod trees;
 mod warm;
-mod weights;
 
 pub use accounts::Accounts;
 pub use buddies::Buddies;
@@ -36,7 +35,6 @@ pub use space::{Rule, SpaceSharing};
 pub use tournament::Tournament;
 pub use trees::Trees;
 pub use warm::WarmQueues;
-pub use weights::Weights;
 
 use crate::unit::{CpuId, ThreadId};
 
@@ -48,11 +46,6 @@ pub trait Memory {
 
     /// Touches what is remembered of `threads`.
     fn fetch(&self, threads: &[ThreadId]);
-
-    /// Whether decisions also look at what the machine says of threads.
-    fn facts(&self) -> bool {
-        true
-    }
 }
 
 /// Reads values, so that what they stand in is in a cache when it is needed: many at once take little longer than one.

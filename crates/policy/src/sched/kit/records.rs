@@ -20,8 +20,6 @@ pub struct Records<T> {
     pub queues: LocalQueues,
     records: Vec<T>,
     parked: Lists,
-    /// Whether decisions also look at what the machine says of threads.
-    pub facts: bool,
 }
 
 impl<T: Record> Records<T> {
@@ -30,7 +28,7 @@ impl<T: Record> Records<T> {
     pub fn new(setup: &Setup<'_>, lots: usize, record: T) -> Records<T> {
         let threads = setup.threads.len();
         let (queues, parked) = (LocalQueues::new(setup), Lists::new(lots, threads));
-        Records { queues, records: vec![record; threads], parked, facts: true }
+        Records { queues, records: vec![record; threads], parked }
     }
 
     /// Sets `thread` aside in `lot`.
@@ -72,9 +70,5 @@ impl<T: Record> Memory for Records<T> {
     fn fetch(&self, threads: &[ThreadId]) {
         touch(threads.iter().map(|thread| self[*thread].word()));
         self.queues.fetch(threads);
-    }
-
-    fn facts(&self) -> bool {
-        self.facts
     }
 }

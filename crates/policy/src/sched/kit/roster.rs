@@ -21,7 +21,7 @@ impl Roster {
 
     /// `thread` came; its group, if that is now complete.
     pub fn come(&mut self, machine: &Machine, thread: ThreadId) -> Option<GroupId> {
-        let group = machine.threads[thread.index()].group;
+        let group = machine.group(thread);
         let came = &mut self.came[group.index()];
         *came += 1;
         (*came == machine.groups[group.index()].width).then_some(group)
@@ -29,7 +29,7 @@ impl Roster {
 
     /// `thread` ended; its group, if nobody of it is left.
     pub fn end(&mut self, machine: &Machine, thread: ThreadId) -> Option<GroupId> {
-        let group = machine.threads[thread.index()].group;
+        let group = machine.group(thread);
         let gone = &mut self.gone[group.index()];
         *gone += 1;
         (*gone == machine.groups[group.index()].width).then_some(group)
