@@ -97,10 +97,13 @@ pub trait State {
     fn restore(&mut self, source: &mut Source<'_>) -> Result<(), StateError>;
 }
 
-/// Implements [`State`] from a list of fields.
+/// Implements [`State`] from a list of fields; what is restored must be `sound`, if that is given.
 #[macro_export]
 macro_rules! state_fields {
     ($type:ty { $($field:tt),* $(,)? }) => {
+        $crate::state_fields!($type { $($field),* }, |_: &$type| true);
+    };
+    ($type:ty { $($field:tt),* $(,)? }, $sound:expr) => {
         impl $crate::state::State for $type {
             fn save(&self, sink: &mut dyn FnMut(&[u8])) {
                 $($crate::state::State::save(&self.$field, sink);)*
@@ -111,9 +114,10 @@ macro_rules! state_fields {
                 &mut self,
                 source: &mut $crate::state::Source<'_>,
             ) -> Result<(), $crate::state::StateError> {
+                let offset = source.offset();
                 $($crate::state::State::restore(&mut self.$field, source)?;)*
-                let _ = source;
-                Ok(())
+                let sound: fn(&$type) -> bool = $sound;
+                if sound(self) { Ok(()) } else { Err($crate::state::StateError::Invalid { offset }) }
             }
         }
     };
@@ -126,23 +130,9 @@ pub const COUNT_MAX: u64 = 1 << 56;
 #[macro_export]
 macro_rules! state_counts {
     ($type:ty { $($field:ident),* $(,)? }) => {
-        impl $crate::state::State for $type {
-            fn save(&self, sink: &mut dyn FnMut(&[u8])) {
-                $($crate::state::State::save(&self.$field, sink);)*
-            }
-
-            fn restore(
-                &mut self,
-                source: &mut $crate::state::Source<'_>,
-            ) -> Result<(), $crate::state::StateError> {
-                let offset = source.offset();
-                $($crate::state::State::restore(&mut self.$field, source)?;)*
-                if [$(self.$field),*].iter().any(|count| *count >= $crate::state::COUNT_MAX) {
-                    return Err($crate::state::StateError::Invalid { offset });
-                }
-                Ok(())
-            }
-        }
+        $crate::state_fields!($type { $($field),* }, |counts: &$type| {
+            [$(counts.$field),*].iter().all(|count| *count < $crate::state::COUNT_MAX)
+        });
     };
 }
 

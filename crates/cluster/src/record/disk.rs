@@ -98,11 +98,11 @@ impl Taped {
     }
 
     /// Keeps the failure of the request before the next, after which the disk held `contents`.
-    fn keep(&self, result: &io::Result<()>, contents: impl FnOnce() -> Vec<u8>) {
+    fn keep(&self, result: &io::Result<()>, contents: Vec<u8>) {
         if let (Tape::Recording(recorder), Err(error)) = (&self.tape, result)
             && is_host_s(error)
         {
-            let failed = Failed { request: self.requests - 1, text: error.to_string(), contents: contents() };
+            let failed = Failed { request: self.requests - 1, text: error.to_string(), contents };
             lock(recorder).put_now(Kind::DiskFailure, self.opening.node, &failed.write(self.opening));
         }
     }
@@ -129,7 +129,7 @@ impl Taped {
                 after.clear();
             }
         }
-        self.keep(&result, || after);
+        self.keep(&result, after);
         result
     }
 }
@@ -158,7 +158,7 @@ impl BlockBackend for Taped {
             return Err(io::Error::other(failed.text));
         }
         let result = self.inner.read_at(offset, into);
-        self.keep(&result, Vec::new);
+        self.keep(&result, Vec::new());
         result
     }
 

@@ -76,12 +76,11 @@ pub fn after_failures(topology: &Topology, failed: u32, seed: u64, intact: u64) 
                 chosen.insert(rng.below(small(links)) as usize);
             }
             let chosen: Vec<usize> = chosen.into_iter().collect();
-            if sources == routers.len() {
-                record(trial.diameter(&chosen, &routers));
-            } else {
-                let some = (0..sources).map(|_| routers[rng.below(small(routers.len())) as usize]);
-                record(trial.diameter(&chosen, &some.collect::<Vec<_>>()));
+            let mut some = Vec::new();
+            if sources < routers.len() {
+                some.extend((0..sources).map(|_| routers[rng.below(small(routers.len())) as usize]));
             }
+            record(trial.diameter(&chosen, if some.is_empty() { &routers } else { &some }));
         }
     }
     result.diameter = (result.parted == 0).then_some(result.diameter_whole);

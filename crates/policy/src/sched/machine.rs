@@ -116,9 +116,10 @@ impl Machine {
 
     /// `thread` runs on `cpu`; where it ran before.
     pub fn runs_on(&mut self, cpu: CpuId, thread: ThreadId) -> Option<CpuId> {
+        let before = self.last_cpu(thread);
         self.running[cpu.index()] = Some(thread);
-        let last = core::mem::replace(&mut self.last[thread.index()], cpu.0);
-        (last != NOWHERE).then_some(CpuId(last))
+        self.last[thread.index()] = cpu.0;
+        before
     }
 
     /// The group of `thread`.
